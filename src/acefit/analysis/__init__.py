@@ -1,0 +1,1 @@
+"""Error metrics, tables and figures."""

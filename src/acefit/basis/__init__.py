@@ -1,0 +1,1 @@
+"""From the input section to basis functions, couplings, ladder plan and the compiled form for the kernels."""

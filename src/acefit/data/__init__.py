@@ -1,0 +1,1 @@
+"""Structures, readers, reference energies, split, weights and neighbour lists."""

@@ -1,0 +1,1 @@
+"""Loss, optimisers, stopping, restarts and callbacks."""

@@ -1,0 +1,1 @@
+"""Numba functions on bare arrays; no objects, files or configuration here."""

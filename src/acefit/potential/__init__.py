@@ -1,0 +1,1 @@
+"""The potential in memory, and reading and writing its files."""

@@ -1,0 +1,1 @@
+"""One module per workflow rule: keyword arguments and paths in, files out."""

@@ -1,0 +1,16 @@
+"""Fixtures and helpers shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def shared_path(*parts: str) -> Path:
+    """Path of third-party reference material; skips the test where it is absent (set ACEFIT_SHARED to its folder)."""
+    path = Path(os.environ.get("ACEFIT_SHARED", ROOT.parent / "shared")).joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"third-party reference material is not here: {'/'.join(parts)} (set ACEFIT_SHARED to its folder)")
+    return path
