@@ -1,0 +1,131 @@
+"""Columns of every Parquet table this package writes: name, type, unit and meaning, registered once.
+
+Reading and writing are in `acefit.artifacts`. A change of a column's meaning, unit or type raises the contract's version.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : str
+        Name in the file.
+    dtype : str
+        ``bool``, ``int16``, ``int32``, ``int64``, ``float64`` or ``string``; ``float64[3]`` is a fixed-size list of three.
+    unit : str
+        Unit of the numbers; ``1`` for pure numbers and labels.
+    meaning : str
+        What the column holds; what NaN means where it may occur.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The columns of one kind of table.
+
+    Parameters
+    ----------
+    name : str
+        Name under which tables of this kind are written and read.
+    version : int
+        Raised whenever a column changes its meaning, unit or type.
+    columns : tuple of Column
+        Required columns in file order.
+    extra : Column, optional
+        Type, unit and meaning of further columns that the writer may add; none are allowed without it.
+    """
+
+    name: str
+    version: int
+    columns: tuple[Column, ...]
+    extra: Column | None = None
+
+
+_STRUCTURE = Column("structure", "int64", "1", "row of the structure in the dataset")
+_SUBSET = Column("subset", "string", "1", "train, test or excluded")
+_REASON = Column("reason", "string", "1", "why the structure is in this subset or has this weight")
+
+STRUCTURES = Contract(
+    "structures",
+    1,
+    (
+        _STRUCTURE,
+        Column("name", "string", "1", "name given in the file, else <file>:<row>"),
+        Column("group", "string", "1", "group label, e.g. config_type; empty when none is given"),
+        Column("source", "string", "1", "file the structure was read from"),
+        Column("row", "int64", "1", "index of the structure in that file"),
+        Column("role", "string", "1", "what the file was given as: data (to be split), train or test"),
+        Column("n_atoms", "int64", "1", "number of atoms"),
+        Column("first_atom", "int64", "1", "row of its first atom in the table of atoms"),
+        Column("formula", "string", "1", "chemical formula, elements in alphabetical order"),
+        Column("cell", "float64[9]", "Å", "cell vectors a, b, c, one after the other; zeros when there is none"),
+        Column("pbc", "bool[3]", "1", "periodic along a, b, c"),
+        Column("volume", "float64", "Å^3", "volume of the cell; NaN without a three-dimensional cell"),
+        Column("energy", "float64", "eV", "total energy as given; NaN when absent"),
+        Column("energy_corrected", "float64", "eV", "total energy minus references plus shift, which is fitted; NaN when absent"),
+        Column("stress", "float64[6]", "eV/Å^3", "ASE sign, Voigt order xx yy zz yz xz xy; NaN when absent"),
+        Column("w_energy", "float64", "1", "energy weight given with the data; NaN when absent"),
+        Column("w_factor", "float64", "1", "factor on both weights given with the data; NaN when absent"),
+    ),
+)
+
+ATOMS = Contract(
+    "atoms",
+    1,
+    (
+        _STRUCTURE,
+        Column("number", "int64", "1", "atomic number"),
+        Column("position", "float64[3]", "Å", "Cartesian position"),
+        Column("force", "float64[3]", "eV/Å", "force; NaN when absent"),
+        Column("w_force", "float64", "1", "force weight given with the data; NaN when absent"),
+        Column("w_force_mask", "float64", "1", "mask on the force weights of augmented structures; NaN when absent"),
+    ),
+)
+
+NEIGHBORLIST = Contract(
+    "neighborlist",
+    1,
+    (
+        Column("i", "int32", "1", "row of the centre atom in the table of atoms"),
+        Column("j", "int32", "1", "row of the neighbour in the table of atoms"),
+        Column("shift", "int16[3]", "1", "cell vectors added to the neighbour: r_ij = r_j + shift.cell - r_i"),
+        Column("distance", "float64", "Å", "|r_ij|, smaller than the cutoff"),
+    ),
+)
+
+SPLIT = Contract("split", 1, (_STRUCTURE, _SUBSET, _REASON))
+
+WEIGHTS = Contract(
+    "weights",
+    1,
+    (
+        _STRUCTURE,
+        _SUBSET,
+        Column("w_energy", "float64", "1", "energy weight; the weights of each subset sum to 1; 0 when excluded"),
+        Column("w_stress", "float64", "1", "stress weight; sums to 1 over the subset's structures with a stress, else 0"),
+        Column("effective_energy", "float64", "eV/atom", "energy above the hull or the lowest energy; NaN when the policy has none"),
+        Column("tier", "string", "1", "lower or upper tier of the energy-based policy; empty without one"),
+        _REASON,
+    ),
+)
+
+WEIGHTS_ATOMS = Contract(
+    "weights_atoms",
+    1,
+    (
+        _STRUCTURE,
+        Column("atom", "int64", "1", "row of the atom in the table of atoms"),
+        Column("w_force", "float64", "1", "force weight; the weights of each subset sum to 1; 0 when excluded"),
+    ),
+)
+
+CONTRACTS: dict[str, Contract] = {c.name: c for c in (STRUCTURES, ATOMS, NEIGHBORLIST, SPLIT, WEIGHTS, WEIGHTS_ATOMS)}

@@ -1,0 +1,276 @@
+"""Datasets and neighbour lists as Parquet tables: what the steps write and the later steps read.
+
+The columns are described in `acefit.artifact_contracts`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.formula import Formula
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike, NDArray
+
+from acefit.artifacts import read_arrays, read_provenance, write_table
+from acefit.data.neighborlists import NeighborList, pair_vectors
+from acefit.data.structures import StructureSet, _as_indices, atom_rows
+from acefit.errors import ArtifactError
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Structures together with what the files say about them beyond what is fitted.
+
+    Parameters
+    ----------
+    structures : StructureSet
+        Its energies are the corrected ones.
+    raw_energies : float64, shape (S,)
+        Total energies as given, eV; NaN when absent.
+    energy_weights, weight_factors : float64, shape (S,)
+        Columns ``w_energy`` and ``w_factor`` of the data; NaN when absent.
+    force_weights, force_masks : float64, shape (A,)
+        Columns ``w_forces`` and ``w_forces_mask`` of the data; NaN when absent.
+    sources : tuple of str, length S
+        File of each structure.
+    rows : int64, shape (S,)
+        Index in that file.
+    roles : tuple of str, length S
+        What the file was given as: ``data`` (to be split), ``train`` or ``test``.
+    """
+
+    structures: StructureSet
+    raw_energies: NDArray[np.float64]
+    energy_weights: NDArray[np.float64]
+    weight_factors: NDArray[np.float64]
+    force_weights: NDArray[np.float64]
+    force_masks: NDArray[np.float64]
+    sources: tuple[str, ...]
+    rows: NDArray[np.int64]
+    roles: tuple[str, ...]
+
+    @classmethod
+    def from_structures(cls, structures: StructureSet, role: str = "data", source: str = "") -> Dataset:
+        """Wrap structures of which nothing else is known; their energies count as given and as corrected."""
+        n_structures = structures.n_structures
+        return cls(
+            structures=structures,
+            raw_energies=structures.energies,
+            energy_weights=np.full(n_structures, np.nan),
+            weight_factors=np.full(n_structures, np.nan),
+            force_weights=np.full(structures.n_atoms, np.nan),
+            force_masks=np.full(structures.n_atoms, np.nan),
+            sources=(source,) * n_structures,
+            rows=np.arange(n_structures),
+            roles=(role,) * n_structures,
+        )
+
+    def select(self, indices: ArrayLike) -> Dataset:
+        """Structures at the given positions, in the given order."""
+        chosen = _as_indices(indices, self.structures.n_structures)
+        atoms = atom_rows(self.structures.offsets, chosen)
+        return Dataset(
+            structures=self.structures.select(chosen),
+            raw_energies=self.raw_energies[chosen],
+            energy_weights=self.energy_weights[chosen],
+            weight_factors=self.weight_factors[chosen],
+            force_weights=self.force_weights[atoms],
+            force_masks=self.force_masks[atoms],
+            sources=tuple(self.sources[s] for s in chosen),
+            rows=self.rows[chosen],
+            roles=tuple(self.roles[s] for s in chosen),
+        )
+
+
+def _formulas(structures: StructureSet) -> list[str]:
+    texts = []
+    for first, last in zip(structures.offsets[:-1], structures.offsets[1:], strict=True):
+        numbers, counts = np.unique(structures.numbers[first:last], return_counts=True)
+        texts.append(str(Formula.from_dict({chemical_symbols[z]: int(n) for z, n in sorted(zip(numbers, counts, strict=True))}).format("abc")))
+    return texts
+
+
+def write_dataset(
+    dataset: Dataset, path_to_structures: PathLike, path_to_atoms: PathLike, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write a dataset as the tables `structures` and `atoms`; structures are numbered by their position."""
+    structures = dataset.structures
+    rows = np.arange(structures.n_structures)
+    volumes = structures.volumes()
+    write_table(
+        {
+            "structure": rows,
+            "name": list(structures.names),
+            "group": list(structures.groups),
+            "source": list(dataset.sources),
+            "row": dataset.rows,
+            "role": list(dataset.roles),
+            "n_atoms": structures.atoms_per_structure,
+            "first_atom": structures.offsets[:-1],
+            "formula": _formulas(structures),
+            "cell": structures.cells.reshape(-1, 9),
+            "pbc": structures.pbc,
+            "volume": np.where(volumes > 0, volumes, np.nan),
+            "energy": dataset.raw_energies,
+            "energy_corrected": structures.energies,
+            "stress": structures.stresses,
+            "w_energy": dataset.energy_weights,
+            "w_factor": dataset.weight_factors,
+        },
+        path_to_structures,
+        "structures",
+        provenance,
+    )
+    write_table(
+        {
+            "structure": structures.structure_of_atom,
+            "number": structures.numbers,
+            "position": structures.positions,
+            "force": structures.forces,
+            "w_force": dataset.force_weights,
+            "w_force_mask": dataset.force_masks,
+        },
+        path_to_atoms,
+        "atoms",
+        provenance,
+    )
+
+
+def read_dataset(path_to_structures: PathLike, path_to_atoms: PathLike) -> Dataset:
+    """Read the tables that `write_dataset` wrote.
+
+    Raises
+    ------
+    ArtifactError
+        If a file cannot be used, or the two do not belong together.
+    """
+    table, atoms = read_arrays(path_to_structures, "structures"), read_arrays(path_to_atoms, "atoms")
+    expected = np.repeat(table["structure"], table["n_atoms"])
+    if not np.array_equal(atoms["structure"], expected):
+        raise ArtifactError(f"{path_to_atoms} does not belong to {path_to_structures}; delete both and run the dataset stage again")
+    structures = StructureSet(
+        numbers=atoms["number"],
+        positions=atoms["position"],
+        offsets=np.concatenate([[0], np.cumsum(table["n_atoms"])]),
+        cells=table["cell"].reshape(-1, 3, 3),
+        pbc=table["pbc"],
+        energies=table["energy_corrected"],
+        forces=atoms["force"],
+        stresses=table["stress"],
+        names=tuple(table["name"]),
+        groups=tuple(table["group"]),
+        ids=table["structure"],
+    )
+    return Dataset(
+        structures=structures,
+        raw_energies=table["energy"],
+        energy_weights=table["w_energy"],
+        weight_factors=table["w_factor"],
+        force_weights=atoms["w_force"],
+        force_masks=atoms["w_force_mask"],
+        sources=tuple(table["source"]),
+        rows=table["row"],
+        roles=tuple(table["role"]),
+    )
+
+
+def read_structures(path_to_structures: PathLike, path_to_atoms: PathLike) -> StructureSet:
+    """Read only the structures of a dataset (see `read_dataset`)."""
+    return read_dataset(path_to_structures, path_to_atoms).structures
+
+
+def geometry_digest(structures: StructureSet) -> str:
+    """Digest of all that determines the neighbour lists: atoms, positions, cells and periodicity."""
+    digest = hashlib.sha256()
+    for array in (structures.offsets, structures.numbers, structures.positions, structures.cells, structures.pbc):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_shard(
+    neighbors: NeighborList,
+    structures: StructureSet,
+    first_structure: int,
+    path: PathLike,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the neighbour list of some consecutive structures of a dataset.
+
+    Parameters
+    ----------
+    neighbors : NeighborList
+        Pairs of the structures first_structure .. only, atoms numbered from 0.
+    structures : StructureSet
+        The complete dataset.
+    first_structure : int
+        Position of the first structure in the dataset.
+    path : path
+    provenance : mapping, optional
+    """
+    first_atom = structures.offsets[first_structure]
+    header = {
+        "first_structure": int(first_structure),
+        "n_structures": len(neighbors.structure_offsets) - 1,
+        "cutoff": neighbors.cutoff,
+        "geometry": geometry_digest(structures),
+    }
+    columns = {
+        "i": neighbors.i + np.int32(first_atom),
+        "j": neighbors.j + np.int32(first_atom),
+        "shift": neighbors.shifts,
+        "distance": neighbors.distances(),
+    }
+    write_table(columns, path, "neighborlist", {**(provenance or {}), "shard": header})
+
+
+def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> NeighborList:
+    """Read all shards of a dataset's neighbour list, in any order, into one list for all its structures.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+        All shards that the dataset was divided into.
+    structures : StructureSet
+        The complete dataset, from whose positions the vectors are computed again.
+
+    Raises
+    ------
+    ArtifactError
+        If a shard cannot be used, belongs to other structures, or some are missing.
+    """
+    digest = geometry_digest(structures)
+    headers = [(read_provenance(path)["provenance"].get("shard", {}), Path(path)) for path in paths]
+    for header, path in headers:
+        if header.get("geometry") != digest:
+            raise ArtifactError(f"{path} belongs to other structures; delete it and run the neighborlists stage again")
+    headers.sort(key=lambda item: (item[0]["first_structure"], item[0]["n_structures"]))
+    covered = 0
+    for header, path in headers:
+        if header["first_structure"] != covered or header["cutoff"] != headers[0][0]["cutoff"]:
+            raise ArtifactError(f"{path} does not follow the other shards without gap and overlap and with one cutoff; give all shards of one list")
+        covered += header["n_structures"]
+    if not headers or covered != structures.n_structures:
+        raise ArtifactError(f"the shards cover {covered} of {structures.n_structures} structures; give all shards of the neighbour list")
+    tables = [read_arrays(path, "neighborlist") for _, path in headers]
+    i, j, shifts = (np.concatenate([table[name] for table in tables]) for name in ("i", "j", "shift"))
+    return NeighborList(
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(i, minlength=structures.n_atoms))]),
+        j=j,
+        vectors=pair_vectors(structures, i, j, shifts),
+        shifts=shifts,
+        structure_offsets=structures.offsets,
+        cutoff=headers[0][0]["cutoff"],
+    )
+
+
+def with_energies(dataset: Dataset, energies: NDArray[np.float64]) -> Dataset:
+    """Same dataset with other corrected energies, eV, shape (S,)."""
+    return replace(dataset, structures=replace(dataset.structures, energies=energies))
