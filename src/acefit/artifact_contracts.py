@@ -112,7 +112,7 @@ WEIGHTS = Contract(
         _SUBSET,
         Column("w_energy", "float64", "1", "energy weight; the weights of each subset sum to 1; 0 when excluded"),
         Column("w_stress", "float64", "1", "stress weight; sums to 1 over the subset's structures with a stress, else 0"),
-        Column("effective_energy", "float64", "eV/atom", "energy above the hull or the lowest energy; NaN when the policy has none"),
+        Column("effective_energy", "float64", "eV/atom", "energy above the hull or the lowest one; NaN if the policy has none"),
         Column("tier", "string", "1", "lower or upper tier of the energy-based policy; empty without one"),
         _REASON,
     ),

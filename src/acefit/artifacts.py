@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import yaml
 
 from acefit import __version__
@@ -27,7 +27,7 @@ _KEY = b"acefit"
 _YAML_HEADER, _YAML_END = "# written by acefit ", "...\n"
 _CURE = "delete it and run the pipeline again, which writes it anew"
 
-Table = Mapping[str, Any] | pd.DataFrame | pa.Table
+TableLike: TypeAlias = Mapping[str, Any] | pd.DataFrame | pa.Table
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def _contract(name: str) -> Contract:
     return CONTRACTS[name]
 
 
-def _columns_of(table: Table) -> dict[str, Any]:
+def _columns_of(table: TableLike) -> dict[str, Any]:
     if isinstance(table, pa.Table):
         return {name: table.column(name) for name in table.column_names}
     if isinstance(table, pd.DataFrame):
@@ -99,7 +99,7 @@ def _arrow_column(values: Any, column: Column, path: Path) -> pa.Array | pa.Chun
         else:
             array = pa.array(values if isinstance(values, list) else np.asarray(values), from_pandas=False).cast(kind)
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise ArtifactError(f"cannot write {path}: column {column.name!r} does not fit its type {column.dtype}: {error}") from error
+        raise ArtifactError(f"cannot write {path}: column {column.name!r} is not {column.dtype}: {error}") from error
     if array.null_count:
         raise ArtifactError(f"cannot write {path}: column {column.name!r} has {array.null_count} empty values")
     return array
@@ -132,7 +132,7 @@ def _content_digest(table: pa.Table) -> str:
 
 
 def write_table(
-    table: Table, path: str | os.PathLike[str], contract_name: str, provenance: Mapping[str, Any] | None = None
+    table: TableLike, path: str | os.PathLike[str], contract_name: str, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Write a table as Parquet, atomically and with the same bytes for the same content.
 
@@ -219,7 +219,7 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     table = _open(path)
     header = _header(table, path)
     if header["contract"] != contract.name:
-        raise ArtifactError(f"{path} holds a table of {header['contract']!r} where one of {contract.name!r} is expected; give that file")
+        raise ArtifactError(f"{path} holds a table {header['contract']!r}, not {contract.name!r}; give a file of that kind")
     if header["schema_version"] != contract.version:
         raise ArtifactError(
             f"{path} has version {header['schema_version']} of the table {contract.name!r}, written by acefit "

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import vesin
+import vesin  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
-from acefit.data.structures import StructureSet, _as_indices, atom_rows, ranges
+from acefit.data.structures import StructureSet, as_indices, atom_rows, ranges
 from acefit.errors import DataError
 
 _MARGIN = 1e-6
@@ -88,7 +88,7 @@ class NeighborList:
 
     def select(self, indices: ArrayLike) -> NeighborList:
         """Pairs of the given structures, for the StructureSet that `StructureSet.select` makes of the same indices."""
-        chosen = _as_indices(indices, len(self.structure_offsets) - 1)
+        chosen = as_indices(indices, len(self.structure_offsets) - 1)
         atoms = atom_rows(self.structure_offsets, chosen)
         counts = np.diff(self.offsets)[atoms]
         pairs = ranges(self.offsets[atoms], counts)
@@ -176,7 +176,7 @@ def _search_structure(search: vesin.NeighborList, structures: StructureSet, s: i
     i, j, shifts = search.compute(positions, box, bool(pbc.any()), "ijS")
     i, j, shifts = i.astype(np.int64), j.astype(np.int64), shifts.astype(np.int64)
     if len(shifts) and np.abs(shifts).max() > np.iinfo(np.int16).max:
-        raise DataError(f"structure {structures.names[s]!r}: atoms are more than 32767 cells away from each other; wrap them into the cell")
+        raise DataError(f"structure {structures.names[s]!r} has atoms more than 32767 cells apart; wrap them into the cell")
     cells = shifts[:, 0, None] * cell[0] + shifts[:, 1, None] * cell[1] + shifts[:, 2, None] * cell[2]
     vectors = (positions[j] - positions[i]) + cells
     kept = np.einsum("pc,pc->p", vectors, vectors) < cutoff * cutoff
@@ -215,7 +215,7 @@ def _search_cell(
         extents = np.ptp(positions @ box[~pbc].T, axis=0)
         box[~pbc] *= (extents + 2 * cutoff + 1.0)[:, None]
     if pbc.any() and abs(np.linalg.det(box)) < 1e-12:
-        raise DataError(f"structure {name!r} is periodic but its cell has no volume along the periodic directions; mend its cell or pbc")
+        raise DataError(f"structure {name!r} is periodic but its cell has no volume along these directions; mend its cell or pbc")
     return box
 
 

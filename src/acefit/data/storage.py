@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.formula import Formula
 from ase.data import chemical_symbols
+from ase.formula import Formula
 from numpy.typing import ArrayLike, NDArray
 
 from acefit.artifacts import read_arrays, read_provenance, write_table
 from acefit.data.neighborlists import NeighborList, pair_vectors
-from acefit.data.structures import StructureSet, _as_indices, atom_rows
+from acefit.data.structures import StructureSet, as_indices, atom_rows
 from acefit.errors import ArtifactError
 
 PathLike = str | os.PathLike[str]
@@ -75,7 +75,7 @@ class Dataset:
 
     def select(self, indices: ArrayLike) -> Dataset:
         """Structures at the given positions, in the given order."""
-        chosen = _as_indices(indices, self.structures.n_structures)
+        chosen = as_indices(indices, self.structures.n_structures)
         atoms = atom_rows(self.structures.offsets, chosen)
         return Dataset(
             structures=self.structures.select(chosen),
@@ -94,7 +94,8 @@ def _formulas(structures: StructureSet) -> list[str]:
     texts = []
     for first, last in zip(structures.offsets[:-1], structures.offsets[1:], strict=True):
         numbers, counts = np.unique(structures.numbers[first:last], return_counts=True)
-        texts.append(str(Formula.from_dict({chemical_symbols[z]: int(n) for z, n in sorted(zip(numbers, counts, strict=True))}).format("abc")))
+        content = {chemical_symbols[z]: int(n) for z, n in zip(numbers, counts, strict=True)}
+        texts.append(Formula.from_dict(content).format("abc"))
     return texts
 
 
@@ -155,7 +156,7 @@ def read_dataset(path_to_structures: PathLike, path_to_atoms: PathLike) -> Datas
     table, atoms = read_arrays(path_to_structures, "structures"), read_arrays(path_to_atoms, "atoms")
     expected = np.repeat(table["structure"], table["n_atoms"])
     if not np.array_equal(atoms["structure"], expected):
-        raise ArtifactError(f"{path_to_atoms} does not belong to {path_to_structures}; delete both and run the dataset stage again")
+        raise ArtifactError(f"{path_to_atoms} does not belong to {path_to_structures}; delete both, run the dataset stage again")
     structures = StructureSet(
         numbers=atoms["number"],
         positions=atoms["position"],
@@ -255,10 +256,10 @@ def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> Ne
     covered = 0
     for header, path in headers:
         if header["first_structure"] != covered or header["cutoff"] != headers[0][0]["cutoff"]:
-            raise ArtifactError(f"{path} does not follow the other shards without gap and overlap and with one cutoff; give all shards of one list")
+            raise ArtifactError(f"{path} leaves a gap, overlaps or has another cutoff; give all shards of one list, once each")
         covered += header["n_structures"]
     if not headers or covered != structures.n_structures:
-        raise ArtifactError(f"the shards cover {covered} of {structures.n_structures} structures; give all shards of the neighbour list")
+        raise ArtifactError(f"the shards cover {covered} of {structures.n_structures} structures; give all of the list")
     tables = [read_arrays(path, "neighborlist") for _, path in headers]
     i, j, shifts = (np.concatenate([table[name] for table in tables]) for name in ("i", "j", "shift"))
     return NeighborList(
@@ -272,5 +273,5 @@ def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> Ne
 
 
 def with_energies(dataset: Dataset, energies: NDArray[np.float64]) -> Dataset:
-    """Same dataset with other corrected energies, eV, shape (S,)."""
+    """Give the same dataset other corrected energies, eV, shape (S,)."""
     return replace(dataset, structures=replace(dataset.structures, energies=energies))

@@ -1,6 +1,7 @@
-"""Structures as flat arrays, the form in which all later stages use them, and the checks that guard the way in.
+"""Structures as flat arrays, the form in which all later stages use them.
 
-Reading files is in `acefit.data.readers`, the Parquet tables are in `acefit.data.storage`.
+Checks of what is read are in `acefit.data.checks`, readers of files in `acefit.data.readers`, the Parquet tables in
+`acefit.data.storage`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import ArrayLike, NDArray
 
 from acefit.errors import DataError
-
-MINIMUM_DISTANCE = 0.3
-"""Atoms closer than this (Å) are taken for an error of the data; the shortest bond, H2's, has 0.74 Å."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +84,9 @@ class StructureSet:
             object.__setattr__(self, name, view)
         for name in ("names", "groups"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-            if len(getattr(self, name)) != n_structures:
-                raise DataError(f"{name} of a StructureSet has length {len(getattr(self, name))} where {n_structures} is expected")
+            length = len(getattr(self, name))
+            if length != n_structures:
+                raise DataError(f"{name} of a StructureSet has length {length} where {n_structures} is expected")
         if self.offsets[0] != 0 or self.offsets[-1] != n_atoms or np.any(np.diff(self.offsets) < 0):
             raise DataError("offsets of a StructureSet must rise from 0 to the number of atoms")
 
@@ -114,7 +113,7 @@ class StructureSet:
     @property
     def has_stress(self) -> NDArray[np.bool_]:
         """Whether each structure has a stress, shape (S,)."""
-        return np.isfinite(self.stresses).all(axis=1)
+        return np.asarray(np.isfinite(self.stresses).all(axis=1))
 
     def volumes(self) -> NDArray[np.float64]:
         """Volume of each cell, Å^3, shape (S,); 0 for structures without a three-dimensional cell."""
@@ -122,7 +121,7 @@ class StructureSet:
 
     def select(self, indices: ArrayLike) -> StructureSet:
         """Structures at the given positions (or where a boolean mask is true), in the given order."""
-        chosen = _as_indices(indices, self.n_structures)
+        chosen = as_indices(indices, self.n_structures)
         atoms = atom_rows(self.offsets, chosen)
         return StructureSet(
             numbers=self.numbers[atoms],
@@ -145,7 +144,8 @@ class StructureSet:
         atoms.info["name"] = self.names[index]
         if self.groups[index]:
             atoms.info["config_type"] = self.groups[index]
-        labels = {"energy": float(self.energies[index]), "forces": self.forces[rows].copy(), "stress": self.stresses[index].copy()}
+        energy, forces, stress = float(self.energies[index]), self.forces[rows].copy(), self.stresses[index].copy()
+        labels: dict[str, Any] = {"energy": energy, "forces": forces, "stress": stress}
         present = {key: value for key, value in labels.items() if np.all(np.isfinite(value))}
         if present:
             atoms.calc = SinglePointCalculator(atoms, **present)
@@ -188,14 +188,24 @@ def concatenate(sets: Sequence[StructureSet]) -> StructureSet:
     """Join sets one after the other; `ids` are numbered anew."""
     if not sets:
         return StructureSet.from_ase([])
-    counts = np.concatenate([s.atoms_per_structure for s in sets])
-    arrays = {key: np.concatenate([getattr(s, key) for s in sets]) for key in ("numbers", "positions", "forces", "cells", "pbc")}
-    arrays |= {key: np.concatenate([getattr(s, key) for s in sets]) for key in ("energies", "stresses")}
-    names = {key: tuple(label for s in sets for label in getattr(s, key)) for key in ("names", "groups")}
-    return StructureSet(**arrays, **names, offsets=np.concatenate([[0], np.cumsum(counts)]), ids=np.arange(len(counts)))
+    counts = np.concatenate([part.atoms_per_structure for part in sets])
+    return StructureSet(
+        numbers=np.concatenate([part.numbers for part in sets]),
+        positions=np.concatenate([part.positions for part in sets]),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        cells=np.concatenate([part.cells for part in sets]),
+        pbc=np.concatenate([part.pbc for part in sets]),
+        energies=np.concatenate([part.energies for part in sets]),
+        forces=np.concatenate([part.forces for part in sets]),
+        stresses=np.concatenate([part.stresses for part in sets]),
+        names=tuple(name for part in sets for name in part.names),
+        groups=tuple(group for part in sets for group in part.groups),
+        ids=np.arange(len(counts)),
+    )
 
 
-def _as_indices(indices: ArrayLike, size: int) -> NDArray[np.int64]:
+def as_indices(indices: ArrayLike, size: int) -> NDArray[np.int64]:
+    """Turn positions or a mask of `size` structures into checked positions."""
     chosen = np.asarray(indices)
     if chosen.dtype == bool:
         if chosen.shape != (size,):
@@ -216,74 +226,3 @@ def ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.i
 def atom_rows(offsets: NDArray[np.int64], structures: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of the atoms of the given structures, in their order."""
     return ranges(offsets[structures], np.diff(offsets)[structures])
-
-
-def find_problems(
-    structures: StructureSet, elements: Sequence[int] | None = None, minimum_distance: float = MINIMUM_DISTANCE
-) -> dict[int, str]:
-    """Look for structures that cannot be used.
-
-    Parameters
-    ----------
-    structures : StructureSet
-    elements : sequence of int, optional
-        Atomic numbers that may occur; all may when absent.
-    minimum_distance : float
-        Atoms closer than this, in Å, are an error; periodic images count too.
-
-    Returns
-    -------
-    problems : dict
-        Index of each structure that cannot be used -> what is wrong with it (the first thing found).
-    """
-    problems: dict[int, str] = {}
-    per_atom = structures.structure_of_atom
-
-    def note(bad: NDArray[np.int64], what: str) -> None:
-        for s in bad:
-            problems.setdefault(int(s), what)
-
-    note(np.flatnonzero(structures.atoms_per_structure == 0), "no atoms")
-    note(np.unique(per_atom[~np.isfinite(structures.positions).all(axis=1)]), "positions are not finite numbers")
-    note(np.flatnonzero(~np.isfinite(structures.cells).all(axis=(1, 2))), "the cell is not made of finite numbers")
-    note(np.unique(per_atom[(structures.numbers < 1) | (structures.numbers > 118)]), "an atomic number is outside 1 .. 118")
-    if elements is not None:
-        note(np.unique(per_atom[~np.isin(structures.numbers, elements)]), "an element is not in the potential")
-    _find_bad_labels(structures, note)
-    for s in np.flatnonzero(structures.pbc.any(axis=1)):
-        vectors = structures.cells[s][structures.pbc[s]]
-        if s not in problems and _measure(vectors) < 1e-9:
-            note(np.array([s]), "it is periodic but its cell has no volume along the periodic directions")
-    good = np.setdiff1d(np.arange(structures.n_structures), list(problems))
-    problems |= _find_close_atoms(structures.select(good), good, minimum_distance)
-    return dict(sorted(problems.items()))
-
-
-def _measure(vectors: NDArray[np.float64]) -> float:
-    """Length, area or volume spanned by 1 to 3 vectors relative to what their lengths would allow (Å if zero vectors occur)."""
-    return float(np.sqrt(max(np.linalg.det(vectors @ vectors.T), 0.0)))
-
-
-def _find_bad_labels(structures: StructureSet, note: Any) -> None:
-    """Note infinite labels and labels that are present in part: NaN for all components means absent."""
-    note(np.flatnonzero(np.isinf(structures.energies)), "the energy is infinite")
-    bad_stress = ~np.isfinite(structures.stresses) & ~np.isnan(structures.stresses).all(axis=1)[:, None]
-    note(np.flatnonzero(bad_stress.any(axis=1)), "components of the stress are not finite numbers")
-    bad_atoms = ~np.isfinite(structures.forces).all(axis=1)
-    n_bad = np.bincount(structures.structure_of_atom[bad_atoms], minlength=structures.n_structures)
-    absent = np.isnan(structures.forces).all(axis=1)
-    n_absent = np.bincount(structures.structure_of_atom[absent], minlength=structures.n_structures)
-    note(np.flatnonzero((n_bad > 0) & (n_absent < structures.atoms_per_structure)), "components of forces are not finite numbers")
-
-
-def _find_close_atoms(structures: StructureSet, indices: NDArray[np.int64], minimum_distance: float) -> dict[int, str]:
-    from acefit.data.neighborlists import build  # neighborlists builds on this module
-
-    if minimum_distance <= 0:
-        return {}
-    # a search with a very small cutoff would be slower: it divides the cell into boxes of that size
-    shortest = build(structures, max(minimum_distance, 2.0)).shortest_per_structure()
-    return {
-        int(indices[s]): f"two atoms are {shortest[s]:.3g} Å apart, closer than {minimum_distance:g} Å"
-        for s in np.flatnonzero(shortest < minimum_distance)
-    }

@@ -1,0 +1,86 @@
+"""Checks of structures read from files: what cannot be used is found and described, never dropped silently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acefit.data.neighborlists import build
+from acefit.data.structures import StructureSet
+
+MINIMUM_DISTANCE = 0.3
+"""Atoms closer than this (Å) are taken for an error of the data; the shortest bond, H2's, has 0.74 Å."""
+
+
+_Note = Callable[[NDArray[np.intp], str], None]
+
+
+def find_problems(
+    structures: StructureSet, elements: Sequence[int] | None = None, minimum_distance: float = MINIMUM_DISTANCE
+) -> dict[int, str]:
+    """Look for structures that cannot be used.
+
+    Parameters
+    ----------
+    structures : StructureSet
+    elements : sequence of int, optional
+        Atomic numbers that may occur; all may when absent.
+    minimum_distance : float
+        Atoms closer than this, in Å, are an error; periodic images count too.
+
+    Returns
+    -------
+    problems : dict
+        Index of each structure that cannot be used -> what is wrong with it (the first thing found).
+    """
+    problems: dict[int, str] = {}
+    per_atom = structures.structure_of_atom
+
+    def note(bad: NDArray[np.intp], what: str) -> None:
+        for s in bad:
+            problems.setdefault(int(s), what)
+
+    note(np.flatnonzero(structures.atoms_per_structure == 0), "no atoms")
+    note(np.unique(per_atom[~np.isfinite(structures.positions).all(axis=1)]), "positions are not finite numbers")
+    note(np.flatnonzero(~np.isfinite(structures.cells).all(axis=(1, 2))), "the cell is not made of finite numbers")
+    note(np.unique(per_atom[(structures.numbers < 1) | (structures.numbers > 118)]), "an atomic number is outside 1 .. 118")
+    if elements is not None:
+        note(np.unique(per_atom[~np.isin(structures.numbers, elements)]), "an element is not in the potential")
+    _find_bad_labels(structures, note)
+    for s in np.flatnonzero(structures.pbc.any(axis=1)):
+        vectors = structures.cells[s][structures.pbc[s]]
+        if s not in problems and _measure(vectors) < 1e-9:
+            note(np.array([s]), "it is periodic but its cell has no volume along the periodic directions")
+    good = np.setdiff1d(np.arange(structures.n_structures), list(problems))
+    problems |= _find_close_atoms(structures.select(good), good, minimum_distance)
+    return dict(sorted(problems.items()))
+
+
+def _measure(vectors: NDArray[np.float64]) -> float:
+    """Length (Å), area (Å^2) or volume (Å^3) spanned by 1 to 3 vectors."""
+    return float(np.sqrt(max(np.linalg.det(vectors @ vectors.T), 0.0)))
+
+
+def _find_bad_labels(structures: StructureSet, note: _Note) -> None:
+    """Note infinite labels and labels that are present in part: NaN for all components means absent."""
+    note(np.flatnonzero(np.isinf(structures.energies)), "the energy is infinite")
+    has_bad_stress = ~structures.has_stress & ~np.asarray(np.isnan(structures.stresses).all(axis=1))
+    note(np.flatnonzero(has_bad_stress), "components of the stress are not finite numbers")
+    bad_atoms = ~np.isfinite(structures.forces).all(axis=1)
+    n_bad = np.bincount(structures.structure_of_atom[bad_atoms], minlength=structures.n_structures)
+    absent = np.isnan(structures.forces).all(axis=1)
+    n_absent = np.bincount(structures.structure_of_atom[absent], minlength=structures.n_structures)
+    note(np.flatnonzero((n_bad > 0) & (n_absent < structures.atoms_per_structure)), "components of forces are not finite numbers")
+
+
+def _find_close_atoms(structures: StructureSet, indices: NDArray[np.int64], minimum_distance: float) -> dict[int, str]:
+    if minimum_distance <= 0:
+        return {}
+    # a search with a very small cutoff would be slower: it divides the cell into boxes of that size
+    shortest = build(structures, max(minimum_distance, 2.0)).shortest_per_structure()
+    return {
+        int(indices[s]): f"two atoms are {shortest[s]:.3g} Å apart, closer than {minimum_distance:g} Å"
+        for s in np.flatnonzero(shortest < minimum_distance)
+    }
