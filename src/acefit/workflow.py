@@ -1,0 +1,277 @@
+"""What the workflow needs around a step: the context of a job and the digest of a step's code.
+
+Rules and paths are not here but under `workflow/`; steps know nothing of Snakemake.
+"""
+
+import ast
+import hashlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from acefit.errors import AcefitError
+
+PACKAGE = Path(__file__).resolve().parent
+"""Folder of the installed package, whose sources enter the digests."""
+
+_DISTRIBUTIONS = {"numba": ("numba", "llvmlite"), "yaml": ("PyYAML",)}
+"""Distributions behind an imported name, where that is not the one of the same name."""
+
+
+def available_threads() -> int:
+    """Number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def limit_threads(threads: int) -> int:
+    """Let numba use at most `threads` threads, in this process and where numba is imported later.
+
+    Snakemake limits OpenMP and BLAS itself, before the process starts; numba takes all processors unless told.
+    Steps that do not use numba do not load it.
+
+    Returns
+    -------
+    int
+        The number of threads in force: never more than there are processors.
+    """
+    number = max(1, min(threads, available_threads()))
+    numba = sys.modules.get("numba")
+    if numba is None:
+        os.environ["NUMBA_NUM_THREADS"] = str(number)
+    else:
+        number = min(number, int(numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(number)
+    return number
+
+
+def _job_name(snakemake: Any) -> str:
+    return " ".join([str(snakemake.rule), *(f"{key} {value}" for key, value in snakemake.wildcards.items())])
+
+
+def _start_logging(path: Path, name: str) -> list[logging.Handler]:
+    """Send everything to the file and, without tracebacks, to the terminal."""
+
+    class Tidy(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            mark = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+            return f"[{name}] {mark}{record.getMessage()}"
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s - %(message)s"))
+    to_terminal = logging.StreamHandler(sys.stderr)
+    to_terminal.setFormatter(Tidy())
+    to_terminal.addFilter(lambda record: not getattr(record, "file_only", False))
+    level = os.environ.get("ACEFIT_LOG_LEVEL", "INFO").upper()
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)  # other packages; ours has its own level
+    logging.getLogger("acefit").setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
+    logging.captureWarnings(True)
+    handlers: list[logging.Handler] = [to_file, to_terminal]
+    for handler in handlers:
+        root.addHandler(handler)
+    return handlers
+
+
+@contextmanager
+def job_context(snakemake: Any) -> Iterator[None]:
+    """Run the body of a workflow script with the job's log file, threads and tidy errors.
+
+    Log records and tracebacks go to the job's log file; the terminal gets progress lines and, when something is
+    wrong, one message. `ACEFIT_LOG_LEVEL` sets the level of detail (default INFO).
+
+    Parameters
+    ----------
+    snakemake : object
+        What Snakemake gives its scripts: rule, wildcards, log, threads.
+
+    Raises
+    ------
+    SystemExit
+        With code 1 after any error, 130 when interrupted, so that Snakemake sees the job fail.
+    """
+    path = Path(str(snakemake.log[0]))
+    name = _job_name(snakemake)
+    handlers = _start_logging(path, name)
+    logger = logging.getLogger("acefit.workflow")
+    start = time.perf_counter()
+    try:
+        logger.debug("%d threads", limit_threads(int(snakemake.threads)))
+        yield
+        logger.debug("done in %.1f s", time.perf_counter() - start)
+    except AcefitError as error:
+        logger.error("%s", error)
+        logger.debug("raised at", exc_info=True, extra={"file_only": True})
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        logger.error("interrupted; the same command goes on from here")
+        raise SystemExit(130) from None
+    except Exception as error:
+        logger.error("%s: %s (an error of the program, not of your input; traceback in %s)", type(error).__name__, error, path)
+        logger.error("traceback", exc_info=True, extra={"file_only": True})
+        raise SystemExit(1) from None
+    finally:
+        logging.captureWarnings(False)
+        for handler in handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+class _Imports(ast.NodeVisitor):
+    """Collect the modules that a source imports; in a package's `__init__` only at module level."""
+
+    def __init__(self, module: str, is_package: bool) -> None:
+        self.package = module if is_package else module.rpartition(".")[0]
+        self.is_package = is_package
+        self.names: set[str] = set()
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.names.update(alias.name for alias in node.names)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        base = node.module or ""
+        if node.level:
+            parents = self.package.split(".")
+            base = ".".join(parents[: len(parents) - node.level + 1] + ([base] if base else []))
+        self.names.add(base)
+        self.names.update(f"{base}.{alias.name}" for alias in node.names)
+
+    def visit_If(self, node: ast.If) -> None:
+        test = ast.unparse(node.test)
+        for child in node.orelse if test in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} else ast.iter_child_nodes(node):
+            self.visit(child)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        # The lazy attributes of a package are not used by whoever imports one of its modules
+        if not self.is_package:
+            self.generic_visit(node)
+
+
+def _module_file(module: str, package: Path) -> Path | None:
+    """Source of a module of the package, None if there is no such module (the name is then an attribute)."""
+    parts = module.split(".")[1:]
+    folder = package.joinpath(*parts)
+    if (folder / "__init__.py").is_file():
+        return folder / "__init__.py"
+    file = folder.with_suffix(".py")
+    return file if parts and file.is_file() else None
+
+
+@cache
+def _module_imports(file: Path, module: str) -> frozenset[str]:
+    visitor = _Imports(module, file.name == "__init__.py")
+    visitor.visit(ast.parse(file.read_text(encoding="utf-8"), filename=str(file)))
+    return frozenset(visitor.names)
+
+
+def _init_content(file: Path) -> bytes:
+    """What a package's `__init__` executes when one of its modules is imported; not its version, text or functions."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    kept = [node for node in body if not isinstance(node, ast.FunctionDef | ast.Expr | ast.Import | ast.ImportFrom)]
+    return "\n".join(t for t in map(ast.unparse, kept) if not t.startswith(("__version__", "__all__"))).encode()
+
+
+def step_closure(step: str, package: Path = PACKAGE) -> tuple[dict[str, Path], set[str]]:
+    """Modules of the package that a step imports, directly or not, and the names of all other modules.
+
+    Parameters
+    ----------
+    step : str
+        Name of the step, e.g. ``fit``.
+    package : Path
+        Folder of the package.
+
+    Returns
+    -------
+    modules : dict
+        Module name -> source file, with the step itself and the packages above each module.
+    others : set of str
+        Top-level names of the imported modules of other packages.
+
+    Raises
+    ------
+    ValueError
+        If there is no such step.
+    """
+    start = f"{package.name}.steps.{step}"
+    if _module_file(start, package) is None:
+        raise ValueError(f"there is no step {step!r}: {package / 'steps' / step}.py does not exist")
+    modules: dict[str, Path] = {}
+    others: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name in modules:
+            continue
+        top = name.partition(".")[0]
+        if top != package.name:
+            others.add(top)
+            continue
+        file = _module_file(name, package)
+        if file is None:
+            continue
+        modules[name] = file
+        waiting += _module_imports(file, name)
+        waiting.append(name.rpartition(".")[0] or name)
+    return modules, others
+
+
+def _data_files(modules: dict[str, Path], package: Path) -> Iterator[Path]:
+    """Files beside the sources that one of the modules mentions by name."""
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in modules.values())
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".nbi", ".nbc"} and path.name in sources:
+            yield path
+
+
+@cache
+def step_digest(step: str, package: Path = PACKAGE) -> str:
+    """Digest of the code a step runs: its sources, those of all modules it imports, and the versions of other packages.
+
+    Snakemake notices neither changes of imported modules nor of installed packages; with this value among the
+    parameters of a rule it does. Imports are found by reading the sources, nothing is executed.
+
+    Parameters
+    ----------
+    step : str
+        Name of the step, e.g. ``fit``.
+    package : Path
+        Folder of the package.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        If there is no such step.
+    """
+    modules, others = step_closure(step, package)
+    digest = hashlib.sha256()
+    for name, file in sorted(modules.items()):
+        content = _init_content(file) if file.name == "__init__.py" else file.read_bytes()
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    for path in _data_files(modules, package):
+        digest.update(path.name.encode() + path.read_bytes())
+    for text in _versions(others):
+        digest.update(f"{text}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _versions(names: set[str]) -> Iterator[str]:
+    """Versions of the distributions that provide the imported names; the standard library has none."""
+    for name in sorted(names - set(sys.stdlib_module_names)):
+        for distribution in _DISTRIBUTIONS.get(name, (name,)):
+            try:
+                yield f"{distribution} {version(distribution)}"
+            except PackageNotFoundError:
+                yield f"{distribution} absent"  # an optional package

@@ -1,0 +1,260 @@
+"""The job context and the digest of a step's code."""
+
+import ast
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from acefit import workflow
+from acefit.errors import DataError
+from acefit.workflow import available_threads, job_context, limit_threads, step_closure, step_digest
+
+PACKAGE = workflow.PACKAGE
+
+
+def fake_job(folder, threads=1):
+    return SimpleNamespace(
+        rule="fit", wildcards={"step": "00", "cycle": "01"}, log=[str(folder / "logs" / "fit.log")], threads=threads
+    )
+
+
+def steps():
+    return sorted(path.stem for path in (PACKAGE / "steps").glob("*.py") if path.stem != "__init__")
+
+
+# ---------------------------------------------------------------- job context
+
+
+def test_job_context__sends_records_to_the_log_and_the_terminal(tmp_path, capsys):
+    job = fake_job(tmp_path)
+    with job_context(job):
+        logging.getLogger("acefit.fit").info("iteration %d", 3)
+    assert capsys.readouterr().err == "[fit step 00 cycle 01] iteration 3\n"
+    assert "INFO acefit.fit - iteration 3" in Path(job.log[0]).read_text()
+
+
+def test_job_context__user_error_is_one_message_without_traceback_on_the_terminal(tmp_path, capsys):
+    job = fake_job(tmp_path)
+    with pytest.raises(SystemExit) as stop, job_context(job):
+        raise DataError("structure 3 of a.xyz has no energy; add one")
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == "[fit step 00 cycle 01] error: structure 3 of a.xyz has no energy; add one\n"
+    assert "Traceback" not in Path(job.log[0]).read_text()
+
+
+def test_job_context__program_error_leaves_its_traceback_in_the_log(tmp_path, capsys):
+    job = fake_job(tmp_path)
+    with pytest.raises(SystemExit) as stop, job_context(job):
+        raise KeyError("oops")
+    assert stop.value.code == 1
+    terminal = capsys.readouterr().err
+    assert "KeyError: 'oops'" in terminal
+    assert job.log[0] in terminal
+    assert "Traceback" not in terminal
+    assert "Traceback" in Path(job.log[0]).read_text()
+
+
+def test_job_context__interrupt_ends_with_130(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop, job_context(fake_job(tmp_path)):
+        raise KeyboardInterrupt
+    assert stop.value.code == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+
+
+def test_job_context__warnings_are_logged(tmp_path):
+    job = fake_job(tmp_path)
+    with job_context(job):
+        warnings.simplefilter("always")
+        warnings.warn("mind the gap", stacklevel=1)
+    assert "mind the gap" in Path(job.log[0]).read_text()
+
+
+def test_job_context__leaves_no_handlers(tmp_path):
+    before = list(logging.getLogger().handlers)
+    with job_context(fake_job(tmp_path)):
+        pass
+    assert logging.getLogger().handlers == before
+
+
+@pytest.mark.parametrize("level", ["debug", "nonsense"])
+def test_job_context__level_from_the_environment(tmp_path, capsys, monkeypatch, level):
+    monkeypatch.setenv("ACEFIT_LOG_LEVEL", level)
+    with job_context(fake_job(tmp_path)):
+        logging.getLogger("acefit.fit").debug("detail")
+    assert ("detail" in capsys.readouterr().err) == (level == "debug")
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    ).stdout.strip()
+
+
+def test_limit_threads__does_not_load_numba_and_holds_for_a_later_import():
+    code = (
+        "import sys; from acefit.workflow import limit_threads; limit_threads(1); early = 'numba' in sys.modules;"
+        "import numba; print(early, numba.get_num_threads())"
+    )
+    assert run_python(code) == "False 1"
+
+
+def test_limit_threads__sets_a_loaded_numba():
+    code = "import numba; from acefit.workflow import limit_threads; print(limit_threads(1), numba.get_num_threads())"
+    assert run_python(code) == "1 1"
+
+
+def test_limit_threads__never_more_than_there_are(monkeypatch):
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert limit_threads(10**6) == available_threads()
+    assert os.environ["NUMBA_NUM_THREADS"] == str(available_threads())
+
+
+def test_limit_threads__at_least_one(monkeypatch):
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert limit_threads(0) == 1
+
+
+# ---------------------------------------------------------------- digest, on an invented package
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package with steps a (uses kernel k1 and a table) and b (uses k2, lazily), and a lazy attribute."""
+    files = {
+        "__init__.py": "__version__ = '1'\n\ndef __getattr__(name):\n    from demo.kernels import k1\n    return k1\n",
+        "steps/__init__.py": '"""Steps."""\n',
+        "steps/a.py": "import numpy\nfrom demo.kernels.k1 import f\nfrom demo.tables import load\n",
+        "steps/b.py": "import json\n\ndef b():\n    from ..kernels import k2\n    return k2\n",
+        "steps/c.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import demo.kernels.k1\nelse:\n    import demo.tables\n",
+        "kernels/__init__.py": "",
+        "kernels/k1.py": "from demo.kernels.common import one\n\ndef f():\n    return one\n",
+        "kernels/k2.py": "two = 2\n",
+        "kernels/common.py": "one = 1\n",
+        "tables.py": "load = 'table.csv'\n",
+        "table.csv": "1,2\n",
+        "unused.csv": "3\n",
+    }
+    root = tmp_path / "demo"
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def digests(package):
+    step_digest.cache_clear()
+    workflow._module_imports.cache_clear()
+    return {name: step_digest(name, package) for name in "abc"}
+
+
+def moved(package, name, text):
+    before = digests(package)
+    (package / name).write_text(text)
+    after = digests(package)
+    return "".join(step for step in before if before[step] != after[step])
+
+
+def test_step_closure__follows_imports_of_imports(package):
+    modules, others = step_closure("a", package)
+    assert set(modules) == {
+        "demo",
+        "demo.steps",
+        "demo.steps.a",
+        "demo.kernels",
+        "demo.kernels.k1",
+        "demo.kernels.common",
+        "demo.tables",
+    }
+    assert "numpy" in others
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("kernels/common.py", "one = 3\n", "a"),
+        ("kernels/k1.py", "def f():\n    return 7\n", "a"),
+        ("kernels/k2.py", "two = 3\n", "b"),
+        ("tables.py", "load = 'table.csv'  # changed\n", "ac"),
+        ("table.csv", "9,9\n", "ac"),
+        ("unused.csv", "9\n", ""),
+        ("steps/b.py", "x = 1\n", "b"),
+        ("__init__.py", "__version__ = '2'\n", ""),
+        ("__init__.py", "SETTING = 1\n", "abc"),
+        ("kernels/__init__.py", "SETTING = 1\n", "ab"),
+    ],
+)
+def test_step_digest__moves_for_exactly_the_steps_that_use_the_file(package, name, text, expected):
+    assert moved(package, name, text) == expected
+
+
+def test_step_digest__same_content_written_again_does_not_move_it(package):
+    assert moved(package, "kernels/k1.py", (package / "kernels/k1.py").read_text()) == ""
+
+
+def test_step_digest__notices_another_version_of_an_imported_package(package, monkeypatch):
+    before = digests(package)
+    monkeypatch.setattr(workflow, "version", lambda name: "0.0")
+    after = digests(package)
+    assert [step for step in before if before[step] != after[step]] == ["a"]
+
+
+def test_step_digest__optional_package_that_is_absent(package):
+    (package / "steps/a.py").write_text("import surely_not_installed_here\n")
+    assert list(workflow._versions(step_closure("a", package)[1])) == ["surely_not_installed_here absent"]
+
+
+def test_step_digest__unknown_step(package):
+    with pytest.raises(ValueError, match=r"there is no step 'zzz'"):
+        step_digest("zzz", package)
+
+
+# ---------------------------------------------------------------- digest, on this package
+
+
+def test_step_digest__an_edited_kernel_moves_what_evaluates_and_not_the_data_steps(tmp_path):
+    copy = tmp_path / "acefit"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before = {step: step_digest(step, copy) for step in steps()}
+    with (copy / "kernels" / "radial.py").open("a") as file:
+        file.write("\nEDITED = 1\n")
+    step_digest.cache_clear()
+    workflow._module_imports.cache_clear()
+    after = {step: step_digest(step, copy) for step in steps()}
+    changed = {step for step in before if before[step] != after[step]}
+    assert {"fit", "predict"} <= changed
+    assert not changed & {"dataset", "split", "weights", "neighborlists"}
+
+
+def test_step_digest__every_imported_distribution_is_known():
+    """A name whose distribution is called otherwise would silently lose its version."""
+    for step in steps():
+        absent = [text for text in workflow._versions(step_closure(step)[1]) if text.endswith(" absent")]
+        assert absent == [], step
+
+
+def test_package_inits__import_nothing():
+    """Else every step would depend on everything."""
+    for path in PACKAGE.rglob("__init__.py"):
+        body = ast.parse(path.read_text()).body
+        names = {alias.name for node in body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+        assert names <= {"Any"}, path
+
+
+def test_step_digest__is_fast():
+    step_digest.cache_clear()
+    workflow._module_imports.cache_clear()
+    start = time.perf_counter()
+    for step in steps():
+        step_digest(step)
+    assert time.perf_counter() - start < 2.0
