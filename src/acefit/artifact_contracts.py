@@ -128,4 +128,48 @@ WEIGHTS_ATOMS = Contract(
     ),
 )
 
-CONTRACTS: dict[str, Contract] = {c.name: c for c in (STRUCTURES, ATOMS, NEIGHBORLIST, SPLIT, WEIGHTS, WEIGHTS_ATOMS)}
+PREDICTED_STRUCTURES = Contract(
+    "predicted_structures",
+    1,
+    (
+        _STRUCTURE,
+        Column("name", "string", "1", "name of the structure"),
+        Column("group", "string", "1", "group label; empty when none is given"),
+        _SUBSET,
+        _REASON,
+        Column("n_atoms", "int64", "1", "number of atoms"),
+        Column("formula", "string", "1", "chemical formula, elements in alphabetical order"),
+        Column("energy", "float64", "eV", "total reference energy on the fitted scale; NaN when absent"),
+        Column("energy_predicted", "float64", "eV", "total predicted energy on the fitted scale"),
+        Column("energy_per_atom", "float64", "eV/atom", "energy divided by n_atoms; NaN when absent"),
+        Column("energy_per_atom_predicted", "float64", "eV/atom", "energy_predicted divided by n_atoms"),
+        Column("is_low_energy", "bool", "1", "within 1 eV/atom of the hull or of the subset's lowest energy"),
+        Column("force_error_max", "float64", "eV/Å", "largest norm of a force error vector; NaN without reference forces"),
+        Column("nn_min", "float64", "Å", "shortest distance; NaN when no two atoms are closer than the cutoff"),
+        Column("volume", "float64", "Å^3", "volume of the cell; NaN without a three-dimensional cell"),
+        Column("stress", "float64[6]", "eV/Å^3", "reference; ASE sign, Voigt order xx yy zz yz xz xy; NaN when absent"),
+        Column("stress_predicted", "float64[6]", "eV/Å^3", "predicted, as the reference; NaN unless periodic in three directions"),
+        Column("w_energy", "float64", "1", "energy weight; 0 when excluded"),
+        Column("w_stress", "float64", "1", "stress weight; 0 when excluded or without a stress"),
+    ),
+)
+
+PREDICTED_ATOMS = Contract(
+    "predicted_atoms",
+    1,
+    (
+        _STRUCTURE,
+        Column("atom", "int64", "1", "row of the atom in the table of atoms"),
+        Column("element", "string", "1", "chemical symbol"),
+        Column("force", "float64[3]", "eV/Å", "reference force; NaN when absent"),
+        Column("force_predicted", "float64[3]", "eV/Å", "predicted force"),
+        Column("energy_predicted", "float64", "eV", "predicted energy of the atom on the fitted scale"),
+        Column("nn_distance", "float64", "Å", "distance to the nearest neighbour; NaN when none is closer than the cutoff"),
+        Column("w_force", "float64", "1", "force weight; 0 when excluded"),
+    ),
+)
+
+CONTRACTS: dict[str, Contract] = {
+    c.name: c
+    for c in (STRUCTURES, ATOMS, NEIGHBORLIST, SPLIT, WEIGHTS, WEIGHTS_ATOMS, PREDICTED_STRUCTURES, PREDICTED_ATOMS)
+}
