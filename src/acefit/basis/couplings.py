@@ -81,9 +81,7 @@ def is_admissible(ls: tuple[int, ...], lint: tuple[int, ...]) -> bool:
         return False
     momenta = tree_momenta(ls, lint)
     nodes = coupling_tree(len(ls))
-    return all(
-        abs(momenta[a] - momenta[b]) <= momenta[len(ls) + i] <= momenta[a] + momenta[b] for i, (a, b) in enumerate(nodes)
-    )
+    return all(abs(momenta[a] - momenta[b]) <= momenta[len(ls) + i] <= momenta[a] + momenta[b] for i, (a, b) in enumerate(nodes))
 
 
 @lru_cache(maxsize=4096)
