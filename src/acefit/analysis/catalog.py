@@ -26,7 +26,7 @@ _PER_SUBSET = {
     ),
     "e-de-dist": Entry(
         "Errors",
-        "Energy errors (predicted minus reference) of the {subset} set against the reference energy, with the RMSE in 100 energy bins; "
+        "Energy errors (predicted minus reference) of the {subset} set against the reference energy, with the RMSE in 100 bins; "
         "above, the distribution of energies; right, the distribution of errors with the normal curve of equal mean and width.",
     ),
     "fi-dfi-dist": Entry(
@@ -41,11 +41,13 @@ _PER_SUBSET = {
     ),
     "e-de-nn": Entry(
         "Errors",
-        "Reference energy per atom (top) and energy error (bottom) of the {subset} set against the shortest distance in the structure.",
+        "Reference energy per atom (top) and energy error (bottom) of the {subset} set against the shortest distance in each "
+        "structure.",
     ),
     "stress-pairplots": Entry(
         "Errors",
-        "Predicted against reference stress of the {subset} set: diagonal (left) and off-diagonal (right) components; tension is positive.",
+        "Predicted against reference stress of the {subset} set: diagonal (left) and off-diagonal (right) components; tension is "
+        "positive.",
     ),
     "ef-distributions": Entry(
         "Data", "Distribution of the energies per atom (left) and of the force norms (right) of the {subset} set."

@@ -49,10 +49,9 @@ def _draw_steps(axes: Sequence[Axes], offsets: dict[int, int], end: int) -> None
         starts = [*offsets.values(), end]
         for k, step in enumerate(offsets):
             middle = 0.5 * (starts[k] + starts[k + 1])
-            axes[0].text(
-                middle, 1.01, f"step {step}" if len(offsets) <= 6 else str(step), ha="center", va="bottom", fontsize=8.5, color=GREY,
-                transform=axes[0].get_xaxis_transform(),
-            )  # fmt: skip
+            label = f"step {step}" if len(offsets) <= 6 else str(step)
+            place = axes[0].get_xaxis_transform()
+            axes[0].text(middle, 1.01, label, ha="center", va="bottom", fontsize=8.5, color=GREY, transform=place)
 
 
 def cycle_colour(cycle: int, n_cycles: int) -> tuple[float, float, float, float]:

@@ -1,0 +1,127 @@
+"""The report as one self-contained HTML page: texts, tables and embedded figures, without scripts or outside resources."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+_CSS = """
+body { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto;
+       max-width: 1150px; padding: 1.5rem 2rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0.2rem 0 0.4rem; } h2 { font-size: 1.3rem; margin: 2.6rem 0 0.6rem; padding-bottom: 0.25rem;
+     border-bottom: 2px solid #0072b2; } h3 { font-size: 1.05rem; margin: 1.6rem 0 0.4rem; }
+nav { margin: 0.8rem 0 1.6rem; } nav a { margin-right: 1.1rem; color: #0072b2; text-decoration: none; }
+nav a:hover { text-decoration: underline; } .note { color: #555; }
+.wide { overflow-x: auto; max-height: 36rem; overflow-y: auto; } table { border-collapse: collapse; font-size: 0.9rem; }
+caption { text-align: left; color: #555; padding-bottom: 0.35rem; }
+th, td { padding: 0.28rem 0.7rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th.text, td.text { text-align: left; white-space: normal; min-width: 4rem; } thead th { border-bottom: 1.5px solid #333; background: #fff;
+     position: sticky; top: 0; } th small { display: block; font-weight: normal; color: #666; }
+tbody tr:nth-child(even) { background: #f5f7fa; } figure { margin: 1.4rem 0 2rem; }
+figure img { max-width: 100%; height: auto; } figcaption { color: #444; max-width: 56rem; font-size: 0.92rem; }
+dl { display: grid; grid-template-columns: max-content auto; gap: 0.15rem 1.2rem; } dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
+details { margin: 0.8rem 0; } summary { cursor: pointer; color: #0072b2; }
+@media print { nav { display: none; } figure, tr { break-inside: avoid; } .wide { max-height: none; } }
+"""
+
+
+class Section(NamedTuple):
+    """One part of the page: heading and ready HTML."""
+
+    title: str
+    body: str
+
+
+def format_page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """Complete page with a table of contents.
+
+    Parameters
+    ----------
+    title, lead : str
+        Plain text.
+    sections : sequence of Section
+        Sections with an empty body are left out.
+    """
+    shown = [(f"part-{k}", section) for k, section in enumerate(sections) if section.body]
+    links = "".join(f'<a href="#{anchor}">{html.escape(section.title)}</a>' for anchor, section in shown)
+    parts = "".join(f'<section id="{anchor}"><h2>{html.escape(s.title)}</h2>\n{s.body}</section>\n' for anchor, s in shown)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n"
+        f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(lead)}</p>\n<nav>{links}</nav>\n{parts}</body>\n</html>\n"
+    )
+
+
+def format_figure(png: bytes, name: str, caption: str) -> str:
+    """One embedded figure with its caption; the width is that of the print, so that its text has normal size."""
+    width = int.from_bytes(png[16:20], "big") * 96 // 150
+    data = base64.b64encode(png).decode()
+    text = html.escape(caption)
+    return (
+        f'<figure id="figure-{name}"><img width="{width}" alt="{text}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{text}</figcaption></figure>\n"
+    )
+
+
+def format_facts(facts: Mapping[str, Any]) -> str:
+    """List of names and values, for numbers that are no table."""
+    rows = "".join(f"<dt>{html.escape(key)}</dt><dd>{html.escape(str(value))}</dd>" for key, value in facts.items())
+    return f"<dl>{rows}</dl>\n" if facts else ""
+
+
+def format_list(items: Sequence[str]) -> str:
+    """Bulleted list."""
+    return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>\n" if items else ""
+
+
+def format_paragraph(text: str) -> str:
+    """One paragraph of plain text."""
+    return f"<p>{html.escape(text)}</p>\n"
+
+
+def format_table(table: pd.DataFrame, labels: Mapping[str, str], units: Mapping[str, str], caption: str = "") -> str:
+    """Table of values, numbers to four significant digits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    labels, units : mapping
+        Column -> heading and unit; columns without a label keep their name with blanks for underscores.
+    caption : str
+    """
+    if table.empty:
+        return ""
+    is_text = {name: not pd.api.types.is_numeric_dtype(table[name]) for name in table.columns}
+    head = "".join(_heading(str(name), labels, units, is_text[name]) for name in table.columns)
+    rows = []
+    for record in table.itertuples(index=False):
+        cells = (
+            f'<td class="text">{html.escape(str(value))}</td>' if is_text[name] else f"<td>{format_number(value)}</td>"
+            for name, value in zip(table.columns, record, strict=True)
+        )
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>\n'
+
+
+def _heading(name: str, labels: Mapping[str, str], units: Mapping[str, str], is_text: bool) -> str:
+    unit = f"<small>{html.escape(units[name])}</small>" if name in units else ""
+    text = html.escape(labels.get(name, name.replace("_", " ")))
+    return f'<th class="text">{text}{unit}</th>' if is_text else f"<th>{text}{unit}</th>"
+
+
+def format_number(value: Any) -> str:
+    """Integers as they are, other numbers to four significant digits, a dash for what is not known."""
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, bool) or float(value).is_integer() and abs(value) < 1e15 and not isinstance(value, float):
+        return str(value)
+    size = abs(float(value))
+    if size and (size < 1e-3 or size >= 1e6):
+        return f"{value:.3e}"
+    return f"{value:.4g}" if size < 1e4 else f"{value:.0f}"

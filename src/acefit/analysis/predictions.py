@@ -1,0 +1,203 @@
+"""Tables of predictions beside their references, one row per structure and one per atom.
+
+Works on arrays and data frames; the files are read and written by `acefit.steps.predict`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from acefit.data.structures import StructureSet
+from acefit.errors import DataError
+
+Values = NDArray[np.float64]
+LOW_ENERGY = 1.0
+"""Structures up to this far above the hull, or above the lowest energy of their subset, count as of low energy (eV/atom)."""
+
+
+class Predicted(Protocol):
+    """What `acefit.fit.loss.predict` returns."""
+
+    energies: Values
+    atomic_energies: Values
+    forces: Values
+    stresses: Values
+
+
+class Labels(NamedTuple):
+    """What earlier stages decided about each structure and atom, in the order of the structures.
+
+    Attributes
+    ----------
+    formulas, subsets, reasons : (S,) str
+    w_energy, w_stress : (S,)
+    effective_energies : (S,) eV/atom above the convex hull; NaN when the weighting made no hull
+    w_force : (A,)
+    """
+
+    formulas: NDArray[np.object_]
+    subsets: NDArray[np.object_]
+    reasons: NDArray[np.object_]
+    w_energy: Values
+    w_stress: Values
+    effective_energies: Values
+    w_force: Values
+
+
+def find_low_energy(energies_per_atom: Values, effective_energies: Values, subsets: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Mark the structures of low energy: by the distance to the hull where there is one, else by the lowest energy of the subset.
+
+    Parameters
+    ----------
+    energies_per_atom, effective_energies : (S,) eV/atom, NaN when absent
+    subsets : (S,) names
+
+    Returns
+    -------
+    is_low : (S,) bool
+        False where there is no energy.
+    """
+    is_low = np.zeros(len(energies_per_atom), dtype=bool)
+    for subset in np.unique(subsets.astype(str)):
+        rows = subsets == subset
+        known = rows & np.isfinite(energies_per_atom)
+        if known.any():
+            is_low |= known & (energies_per_atom <= energies_per_atom[known].min() + LOW_ENERGY)
+    has_hull = np.isfinite(effective_energies)
+    is_low[has_hull] = effective_energies[has_hull] <= LOW_ENERGY
+    return is_low
+
+
+def build_tables(
+    structures: StructureSet, predicted: Predicted, labels: Labels, nn_distances: Values
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Put predictions and references side by side.
+
+    Parameters
+    ----------
+    structures : StructureSet
+        References on the fitted scale.
+    predicted : Predicted
+        Of the same structures in the same order.
+    labels : Labels
+    nn_distances : (A,) distance to each atom's nearest neighbour, Angstrom; infinite without one
+
+    Returns
+    -------
+    of_structures, of_atoms : dict of columns
+        Columns of the table contracts `predicted_structures` and `predicted_atoms`.
+
+    Raises
+    ------
+    DataError
+        If a prediction is not a finite number.
+    """
+    per_atom = structures.structure_of_atom
+    bad = np.union1d(
+        np.flatnonzero(~np.isfinite(predicted.energies)), np.unique(per_atom[~np.isfinite(predicted.forces).all(axis=1)])
+    )
+    if len(bad):
+        first = int(bad[0])
+        raise DataError(
+            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number "
+            f"({len(bad)} such structures); the fit has diverged: look at its metrics, lower its step or raise its regularisation"
+        )
+    counts = structures.atoms_per_structure
+    energies_per_atom = structures.energies / counts
+    force_errors = np.linalg.norm(predicted.forces - structures.forces, axis=1)
+    volumes = structures.volumes()
+    bulk = structures.pbc.all(axis=1)
+    of_structures: dict[str, object] = {
+        "structure": structures.ids,
+        "name": list(structures.names),
+        "group": list(structures.groups),
+        "subset": labels.subsets,
+        "reason": labels.reasons,
+        "n_atoms": counts,
+        "formula": labels.formulas,
+        "energy": structures.energies,
+        "energy_predicted": predicted.energies,
+        "energy_per_atom": energies_per_atom,
+        "energy_per_atom_predicted": predicted.energies / counts,
+        "is_low_energy": find_low_energy(energies_per_atom, labels.effective_energies, labels.subsets),
+        "force_error_max": _largest_per_structure(force_errors, structures.offsets),
+        "nn_min": _finite_or_nan(-_largest_per_structure(-nn_distances, structures.offsets)),
+        "volume": np.where(volumes > 0, volumes, np.nan),
+        "stress": structures.stresses,
+        "stress_predicted": np.where(bulk[:, None], predicted.stresses, np.nan),
+        "w_energy": labels.w_energy,
+        "w_stress": labels.w_stress,
+    }
+    of_atoms: dict[str, object] = {
+        "structure": structures.ids[per_atom],
+        "atom": np.arange(structures.n_atoms),
+        "element": np.array(chemical_symbols, dtype=object)[structures.numbers],
+        "force": structures.forces,
+        "force_predicted": predicted.forces,
+        "energy_predicted": predicted.atomic_energies,
+        "nn_distance": _finite_or_nan(nn_distances),
+        "w_force": labels.w_force,
+    }
+    return of_structures, of_atoms
+
+
+def _largest_per_structure(values: Values, offsets: NDArray[np.int64]) -> Values:
+    """Largest value of each structure's atoms; every structure has at least one."""
+    return np.maximum.reduceat(values, offsets[:-1]) if len(offsets) > 1 else np.empty(0)
+
+
+def _finite_or_nan(values: Values) -> Values:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+class Predictions(NamedTuple):
+    """Both tables in memory, as the figures and error tables use them.
+
+    Attributes
+    ----------
+    structures : a row per structure, scalar columns of the contract `predicted_structures`
+    stress, stress_predicted : (S, 6) eV/Angstrom^3
+    atoms : a row per atom, scalar columns of the contract `predicted_atoms`, and subset, group, is_low_energy of its structure
+    force, force_predicted : (A, 3) eV/Angstrom
+    """
+
+    structures: pd.DataFrame
+    stress: Values
+    stress_predicted: Values
+    atoms: pd.DataFrame
+    force: Values
+    force_predicted: Values
+
+    @classmethod
+    def from_columns(cls, of_structures: dict[str, NDArray[np.generic]], of_atoms: dict[str, NDArray[np.generic]]) -> Predictions:
+        """Take the columns of both tables as arrays."""
+        structures = pd.DataFrame({key: value for key, value in of_structures.items() if np.ndim(value) == 1})
+        atoms = pd.DataFrame({key: value for key, value in of_atoms.items() if np.ndim(value) == 1})
+        labels = structures.set_index("structure")[["subset", "group", "is_low_energy"]]
+        atoms = atoms.join(labels, on="structure")
+        return cls(
+            structures,
+            np.asarray(of_structures["stress"], dtype=float),
+            np.asarray(of_structures["stress_predicted"], dtype=float),
+            atoms,
+            np.asarray(of_atoms["force"], dtype=float),
+            np.asarray(of_atoms["force_predicted"], dtype=float),
+        )
+
+    def energy_errors(self) -> Values:
+        """Predicted minus reference energy per atom, eV/atom, (S,); NaN without a reference."""
+        errors = self.structures["energy_per_atom_predicted"] - self.structures["energy_per_atom"]
+        return errors.to_numpy(float)
+
+    def force_errors(self) -> Values:
+        """Predicted minus reference forces, eV/Angstrom, (A, 3); NaN without a reference."""
+        return self.force_predicted - self.force
+
+    def stress_errors(self) -> Values:
+        """Predicted minus reference stresses, eV/Angstrom^3, (S, 6); NaN without one of them."""
+        return self.stress_predicted - self.stress
