@@ -1,0 +1,44 @@
+"""The `data` section: which structures are fitted, which are kept for testing, and how files are read."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from acefit.config.fields import Count, Name, Names, NonNegative, Number, Positive, Section, key
+
+
+class DataSection(Section):
+    """Datasets; a plain file name is the same as `{filename: ...}`."""
+
+    filename: Name | Names = key(..., "Dataset or list of datasets: .xyz, .extxyz (also .gz), .db, .parquet, .pckl.gzip")
+    test_filename: Name | Names | None = key(None, "Dataset or list of datasets for testing only")
+    test_size: Positive | None = key(None, "Share (below 1) or number (from 1) of structures set aside for testing")
+    stratify: bool = key(
+        False, "Take the same share of every group for testing; false: draw from all structures alike", ours=True
+    )
+    reference_energy: Annotated[Number | Name | dict[str, Number] | None, Field(union_mode="left_to_right")] = key(
+        None,
+        "Energies per atom subtracted from the total energies: a map by element (and `shift`, added per atom), one number for all "
+        "elements, `auto` (least squares over the dataset, then the most dilute structure becomes zero) or the built-in table "
+        "`VASP_PBE_500_0.125_0.1_NM`; absent: the file has corrected energies",
+        unit="eV/atom",
+    )
+    ignore_weights: bool = key(False, "Apply the weighting policy even if the dataset brings weights")
+    aug_factor: NonNegative = key(1e-4, "Factor on the weights of structures whose name starts with `augmented`")
+    datapath: Name | None = key(None, "Folder of the datasets; default: the environment variable PACEMAKERDATAPATH")
+    seed: Any = key(None, "Random seed", ignored="the split is drawn with the top-level seed")
+    energy_key: Name = key("energy", "Name of the total energy in the files", ours=True)
+    forces_key: Name = key("forces", "Name of the forces in the files", ours=True)
+    stress_key: Name = key("stress", "Name of the stress in the files (ASE sign)", ours=True)
+    group_key: Name = key("config_type", "Name of the entry that groups structures in splits and reports", ours=True)
+    on_bad_structure: Literal["stop", "leave_out"] = key(
+        "stop", "What a malformed structure does: stop the run, or be left out and listed in the report", ours=True
+    )
+    shards: Count = key(1, "Number of parts of the neighbour lists, computed as separate jobs", ours=True)
+
+
+def _file_name_form(value: Any) -> Any:
+    return {"filename": value} if isinstance(value, str | list) else value
+
+
+DataInput = Annotated[DataSection, BeforeValidator(_file_name_form)]

@@ -1,0 +1,58 @@
+"""The whole configuration: pacemaker's input tree with the additions of this program."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PrivateAttr
+
+from acefit.config.data_section import DataInput
+from acefit.config.fields import Positive, Section, Seed, key
+from acefit.config.fit_section import BackendSection, FitSection
+from acefit.config.potential_section import PotentialSection, SingleElementPotential
+
+
+def _to_text(value: Any) -> Any:
+    return {str(k): "" if v is None else str(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+class Config(Section):
+    """A complete configuration.
+
+    Attributes
+    ----------
+    notices : lines about keys that were accepted without effect and choices worth knowing; print them once
+    base_path : folder of the input file, against which relative paths are resolved as a last resort
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")] | None = key(
+        None,
+        "Name of the run and of its folder in `results/`; default: the name of the configuration file or its folder",
+        ours=True,
+    )
+    cutoff: Positive | None = key(
+        None, "Accepted for compatibility; neighbours are taken up to the largest rcut of the bonds", unit="Angstrom"
+    )
+    seed: Seed = key(42, "Seed of all random choices")
+    metadata: Annotated[dict[str, str], BeforeValidator(_to_text)] = key({}, "Free text entries written to the potential")
+    potential: PotentialSection = key(..., "What is fitted: a basis to construct, or a potential file")
+    data: DataInput = key(..., "Datasets")
+    fit: FitSection = key(FitSection(), "How the parameters are fitted")
+    backend: BackendSection = key(BackendSection(), "How energies are evaluated")
+
+    _notices: tuple[str, ...] = PrivateAttr(default=())
+    _base_path: Path = PrivateAttr(default=Path())
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Lines to print once."""
+        return self._notices
+
+    @property
+    def base_path(self) -> Path:
+        """Folder of the input file."""
+        return self._base_path
+
+    @property
+    def basis(self) -> Any:
+        """The potential section with the old single-element form converted."""
+        return self.potential.definition() if isinstance(self.potential, SingleElementPotential) else self.potential
