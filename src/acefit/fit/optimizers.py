@@ -1,0 +1,312 @@
+"""One interface to all optimisers: frozen parameters are left out, non-finite losses shorten the step, the best point is kept.
+
+`BFGS` and `Adam` are our own (`acefit.fit.quasi_newton`, `acefit.fit.adam`); `L-BFGS-B`, `CG`, `Newton-CG` and `trust-constr` are
+scipy's. Newton-CG multiplies Hessian and vector by finite differences of the gradient, as scipy does without a Hessian.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult
+from scipy.optimize import minimize as scipy_minimize
+
+from acefit.errors import FitError
+from acefit.fit.adam import AdamOptions, minimize_adam
+from acefit.fit.quasi_newton import Outcome, Vector, minimize_bfgs
+
+GTOL = 1e-8
+BFGS_OPTIONS = ("gtol", "norm", "xrtol", "c1", "c2")
+SCIPY_OPTIONS = {
+    "L-BFGS-B": ("gtol", "ftol", "maxcor", "maxfun", "maxls"),
+    "CG": ("gtol", "norm", "c1", "c2"),
+    "Newton-CG": ("xtol", "eps", "c1", "c2"),
+    "trust-constr": ("gtol", "xtol", "initial_tr_radius"),
+}
+OPTIONS: Mapping[str, tuple[str, ...]] = {"BFGS": BFGS_OPTIONS, **SCIPY_OPTIONS, "Adam": AdamOptions._fields}
+# accepted in the input for the sake of old input files; the progress lines of a fit replace what they print
+IGNORED_OPTIONS = ("disp", "return_all", "maxiter")
+REMEMBERED = 4
+MAX_NON_FINITE = 100
+
+
+class HasGradient(Protocol):
+    """What an evaluation must offer: the loss and its gradient (n,) by all parameters."""
+
+    @property
+    def value(self) -> float:
+        """Loss."""
+        ...
+
+    @property
+    def gradient(self) -> NDArray[np.float64]:
+        """Gradient, shape (n,)."""
+        ...
+
+
+Evaluate = Callable[[Vector], HasGradient]
+Callback = Callable[[int, Vector, HasGradient], None]
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Result of a minimisation.
+
+    Attributes
+    ----------
+    x : best accepted point, all parameters, shape (n,)
+    value : loss there
+    reason : why the minimisation ended
+    converged : True if a tolerance was met
+    iterations, evaluations : numbers of accepted steps and of loss evaluations
+    non_finite : number of trial points whose loss was not finite
+    seconds, seconds_evaluating : wall time in total and inside the loss; the rest is the optimiser's own and the callbacks'
+    """
+
+    x: Vector
+    value: float
+    reason: str
+    converged: bool
+    iterations: int
+    evaluations: int
+    non_finite: int
+    seconds: float
+    seconds_evaluating: float
+
+
+def minimize(
+    evaluate: Evaluate,
+    x0: Vector,
+    *,
+    method: str = "BFGS",
+    maxiter: int = 100,
+    options: Mapping[str, Any] | None = None,
+    callback: Callback | None = None,
+    trainable: NDArray[np.bool_] | None = None,
+) -> Minimum:
+    """Minimise a loss over its trainable parameters.
+
+    Parameters
+    ----------
+    evaluate : callable
+        evaluate(x) with x (n,) gives an object with `value` and `gradient` (n,).
+    x0 : float64, shape (n,)
+        Start.
+    method : str
+        A key of `OPTIONS`.
+    maxiter : int
+        Largest number of iterations.
+    options : mapping or None
+        Options of the method, see `OPTIONS`; `gtol` stays 1e-8 unless it is given (pacemaker loses it as soon as any option is given).
+    callback : callable or None
+        callback(iteration, x, evaluation) after each accepted step, iterations from 1; StopIteration("reason") ends the minimisation.
+    trainable : bool, shape (n,), or None
+        Parameters that may change; the others do not enter the optimisation vector. All if None.
+
+    Returns
+    -------
+    Minimum
+
+    Raises
+    ------
+    FitError
+        Unknown method or option, nothing trainable, loss not finite at the start or at `MAX_NON_FINITE` trial points in a row.
+    """
+    mask = np.ones(len(x0), dtype=bool) if trainable is None else np.asarray(trainable, dtype=bool)
+    if mask.shape != np.shape(x0):
+        raise FitError(f"the mask of trainable parameters has shape {mask.shape}, the parameters {np.shape(x0)}; they must agree")
+    if not mask.any():
+        raise FitError("no parameter is trainable; widen fit.trainable_parameters")
+    chosen = check_options(method, options)
+    began = time.perf_counter()
+    objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback)
+    start = objective.reduced_start
+    objective(start)
+    if maxiter <= 0:
+        outcome = Outcome(start, "maxiter reached", False, 0)
+    elif method == "BFGS":
+        outcome = minimize_bfgs(objective, start, maxiter=maxiter, accept=objective.accept, **chosen)
+    elif method == "Adam":
+        outcome = minimize_adam(objective, start, maxiter=maxiter, accept=objective.accept, options=AdamOptions(**chosen))
+    else:
+        outcome = _minimize_scipy(objective, start, method, maxiter, chosen)
+    return Minimum(
+        x=objective.best_x,
+        value=objective.best_value,
+        reason=objective.stop_reason or outcome.reason,
+        converged=outcome.converged and objective.stop_reason is None,
+        iterations=objective.iterations,
+        evaluations=objective.evaluations,
+        non_finite=objective.non_finite,
+        seconds=time.perf_counter() - began,
+        seconds_evaluating=objective.seconds,
+    )
+
+
+def check_options(method: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Validate the options of a method and add the default tolerance.
+
+    Parameters
+    ----------
+    method : str
+        A key of `OPTIONS`.
+    options : mapping or None
+        What the user gave.
+
+    Returns
+    -------
+    dict
+        Options without those that only print.
+
+    Raises
+    ------
+    FitError
+        Unknown method or option.
+    """
+    if method not in OPTIONS:
+        raise FitError(f"fit.optimizer: {method!r} is not available; choose one of {', '.join(OPTIONS)}")
+    chosen = {key: value for key, value in (options or {}).items() if key not in IGNORED_OPTIONS}
+    for key in chosen:
+        if key not in OPTIONS[method]:
+            raise FitError(f"fit.options: {method} has no option {key!r}; it knows {', '.join(OPTIONS[method])}")
+    tolerance = "gtol" if "gtol" in OPTIONS[method] else "xtol"
+    chosen.setdefault(tolerance, GTOL)
+    return chosen
+
+
+class _Objective:
+    """The loss as a function of the trainable parameters only, with the bookkeeping of one minimisation."""
+
+    def __init__(self, evaluate: Evaluate, x0: Vector, mask: NDArray[np.bool_], callback: Callback | None) -> None:
+        self._evaluate = evaluate
+        self._base = x0
+        self._mask = mask
+        self._callback = callback
+        self._recent: OrderedDict[bytes, HasGradient] = OrderedDict()
+        self._non_finite_in_a_row = 0
+        self._anchor: tuple[Vector, float, Vector] | None = None
+        self.reduced_start = x0[mask].copy()
+        self.best_x, self.best_value = x0.copy(), math.inf
+        self.iterations = self.evaluations = self.non_finite = 0
+        self.seconds = 0.0
+        self.stop_reason: str | None = None
+
+    def full(self, z: Vector) -> Vector:
+        """All parameters, shape (n,), for the trainable ones."""
+        x = self._base.copy()
+        x[self._mask] = z
+        return x
+
+    def __call__(self, z: Vector) -> tuple[float, Vector]:
+        """Value and gradient; infinite value and zero gradient where the loss is not finite."""
+        z = np.asarray(z, dtype=np.float64)
+        evaluation = self._recent.get(z.tobytes())
+        if evaluation is None:
+            evaluation = self._compute(z)
+        value, gradient = float(evaluation.value), evaluation.gradient[self._mask]
+        if math.isfinite(value) and np.isfinite(gradient).all():
+            self._non_finite_in_a_row = 0
+            if self._anchor is None:
+                self._anchor = (z.copy(), value, gradient)
+                self.best_value = value
+            return value, gradient
+        self._report_non_finite(value)
+        return math.inf, np.zeros_like(z)
+
+    def with_barrier(self, z: Vector) -> tuple[float, Vector]:
+        """Like a call, but a finite bowl around the last accepted point where the loss is not finite.
+
+        scipy's line searches interpolate: an infinite or huge value would make their next step vanish, a bowl a few times the
+        expected decrease high shortens it by about a factor of ten.
+        """
+        value, gradient = self(z)
+        if math.isfinite(value) or self._anchor is None:
+            return value, gradient
+        origin, level, slope = self._anchor
+        step = np.asarray(z, dtype=np.float64) - origin
+        height = 10.0 * max(abs(float(step @ slope)), 0.1 * abs(level), np.finfo(float).tiny)
+        return level + height, 2.0 * height / max(float(step @ step), np.finfo(float).tiny) * step
+
+    def accept(self, z: Vector) -> None:
+        """Note an accepted step and tell the callback."""
+        z = np.asarray(z, dtype=np.float64)
+        evaluation = self._recent.get(z.tobytes())
+        if evaluation is None:
+            evaluation = self._compute(z)
+        self.iterations += 1
+        value = float(evaluation.value)
+        if math.isfinite(value):
+            self._anchor = (z.copy(), value, evaluation.gradient[self._mask])
+            if value < self.best_value:
+                self.best_x, self.best_value = self.full(z), value
+        if self._callback is None:
+            return
+        try:
+            self._callback(self.iterations, self.full(z), evaluation)
+        except StopIteration as stop:
+            self.stop_reason = str(stop) or "stopped by callback"
+            raise
+
+    def _compute(self, z: Vector) -> HasGradient:
+        began = time.perf_counter()
+        evaluation = self._evaluate(self.full(z))
+        self.seconds += time.perf_counter() - began
+        self.evaluations += 1
+        self._recent[z.tobytes()] = evaluation
+        while len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+        return evaluation
+
+    def _report_non_finite(self, value: float) -> None:
+        self.non_finite += 1
+        self._non_finite_in_a_row += 1
+        if self._anchor is None:
+            raise FitError(
+                f"the loss of the start potential is not finite (value {value}); look for atoms that are much too close together, "
+                "for non-finite reference values, or start from smaller coefficients"
+            )
+        if self._non_finite_in_a_row >= MAX_NON_FINITE:
+            raise FitError(
+                f"the loss was not finite at {MAX_NON_FINITE} trial points in a row after iteration {self.iterations}; "
+                f"the last good point has a loss of {self.best_value:.6g}; use a smaller first step (another optimizer) or more regularisation"
+            )
+
+
+def _minimize_scipy(objective: _Objective, start: Vector, method: str, maxiter: int, options: dict[str, Any]) -> Outcome:
+    """Run one of scipy's methods and translate its end into words."""
+    if method == "L-BFGS-B":
+        # scipy would stop a long fit after 15000 evaluations whatever maxiter is
+        options.setdefault("maxfun", max(15000, 25 * maxiter))
+
+    def accepted(intermediate_result: OptimizeResult) -> None:
+        objective.accept(intermediate_result.x)
+
+    result = scipy_minimize(
+        objective.with_barrier, start, method=method, jac=True, callback=accepted, options={**options, "maxiter": maxiter}
+    )
+    reason = _scipy_reason(method, int(result.status), str(result.message))
+    return Outcome(result.x, reason, reason.startswith("converged"), int(result.nit))
+
+
+def _scipy_reason(method: str, status: int, message: str) -> str:
+    """Stop reason in the words used for all methods."""
+    text = message.upper().replace("_", " ")
+    if method == "trust-constr":
+        known = {0: "maxiter reached", 1: "converged: gradient below gtol", 2: "converged: trust radius below xtol"}
+        return known.get(status, f"stopped: {message}")
+    if status == 0:
+        if "REDUCTION OF F" in text:
+            return "converged: relative decrease below ftol"
+        return "converged: step below xtol" if method == "Newton-CG" else "converged: gradient below gtol"
+    if status == 1:
+        return "number of evaluations (maxfun) reached" if "EVALUATIONS" in text and method == "L-BFGS-B" else "maxiter reached"
+    if status == 2:
+        return "line search failed (precision loss)"
+    return f"stopped: {message}"

@@ -1,0 +1,213 @@
+"""BFGS with the inverse Hessian updated in O(n^2) operations, and the step rule shared with nothing else.
+
+The iterates are those of scipy's `BFGS` up to rounding, which multiplies dense n x n matrices in each iteration, O(n^3). All
+sums over parameters run in an order that does not depend on the number of threads (no BLAS), so that a fit can be replayed.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import line_search
+
+from acefit.fit.line_search import Trial, search_step
+
+Vector = NDArray[np.float64]
+BLOCK_BYTES = 2**18
+
+
+class Outcome(NamedTuple):
+    """Last point of a minimisation, why it ended, whether that is convergence, and the iterations made."""
+
+    x: Vector
+    reason: str
+    converged: bool
+    iterations: int
+
+
+class InverseHessian:
+    """Dense inverse Hessian of BFGS, kept with its last update pending so that each iteration passes over it once.
+
+    Parameters
+    ----------
+    n : int
+        Number of parameters; the matrix takes 8 n^2 bytes.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.matrix = np.eye(n)
+        self._pending: tuple[Vector, Vector] | None = None
+        self._rows = max(1, BLOCK_BYTES // (8 * max(n, 1)))
+
+    def apply(self, *vectors: Vector) -> list[Vector]:
+        """Products of the matrix with vectors, shape (n,) each."""
+        results = [np.empty_like(vector) for vector in vectors]
+        for begin in range(0, len(self.matrix), self._rows):
+            rows = slice(begin, begin + self._rows)
+            block = self.matrix[rows]
+            if self._pending is not None:
+                s, w = self._pending
+                block += s[rows, None] * w
+                block += w[rows, None] * s
+            for vector, result in zip(vectors, results, strict=True):
+                np.einsum("ij,j->i", block, vector, out=result[rows])
+        self._pending = None
+        return results
+
+    def update(self, s: Vector, y: Vector, gradient: Vector) -> Vector:
+        """Add the pair (s, y) and return the product of the new matrix with the new gradient.
+
+        H' = (1 - rho s y^T) H (1 - rho y s^T) + rho s s^T, written as H' = H + s w^T + w s^T.
+        """
+        v, u = self.apply(y, gradient)
+        curvature = dot(y, s)
+        rho = 1000.0 if curvature == 0.0 else 1.0 / curvature
+        w = 0.5 * (rho * rho * dot(y, v) + rho) * s - rho * v
+        self._pending = (s, w)
+        return u + s * dot(w, gradient) + w * dot(s, gradient)
+
+
+def dot(a: Vector, b: Vector) -> float:
+    """Scalar product in an order that is independent of threads."""
+    return float(np.einsum("i,i->", a, b))
+
+
+def minimize_bfgs(
+    evaluate: Callable[[Vector], tuple[float, Vector]],
+    x0: Vector,
+    *,
+    maxiter: int,
+    gtol: float = 1e-8,
+    norm: float = math.inf,
+    xrtol: float = 0.0,
+    c1: float = 1e-4,
+    c2: float = 0.9,
+    accept: Callable[[Vector], None] | None = None,
+) -> Outcome:
+    """Minimise by BFGS.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Value and gradient (n,) at x (n,); trial points may give values that are not finite.
+    x0 : float64, shape (n,)
+        Start, where value and gradient are finite.
+    maxiter : int
+        Largest number of iterations.
+    gtol, norm : float
+        Converged when the norm of that order of the gradient is at most gtol.
+    xrtol : float
+        Converged when the step is at most xrtol (xrtol + norm of x).
+    c1, c2 : float
+        Constants of the Wolfe conditions.
+    accept : callable or None
+        Called with each accepted point; StopIteration ends the minimisation there.
+
+    Returns
+    -------
+    Outcome
+
+    References
+    ----------
+    Nocedal and Wright, Numerical Optimization (2006), Eq. 6.17; first steps as in scipy.
+    """
+    x = x0.copy()
+    value, gradient = evaluate(x)
+    previous_value = value + math.sqrt(dot(gradient, gradient)) / 2.0
+    hessian = InverseHessian(len(x))
+    direction = -gradient
+    for iteration in range(maxiter + 1):
+        if np.linalg.norm(gradient, norm) <= gtol:
+            return Outcome(x, "converged: gradient below gtol", True, iteration)
+        if iteration == maxiter:
+            break
+        found = _find_step(evaluate, x, direction, (value, previous_value), gradient, (c1, c2))
+        if found is None:
+            return Outcome(x, "line search failed (precision loss)", False, iteration)
+        alpha, new_value, new_gradient = found
+        s = alpha * direction
+        x = x + s
+        y = new_gradient - gradient
+        value, previous_value, gradient = new_value, value, new_gradient
+        try:
+            if accept is not None:
+                accept(x)
+        except StopIteration as stop:
+            return Outcome(x, str(stop) or "stopped by callback", False, iteration + 1)
+        if xrtol > 0.0 and np.linalg.norm(s, norm) <= xrtol * (xrtol + np.linalg.norm(x, norm)):
+            return Outcome(x, "converged: step below xrtol", True, iteration + 1)
+        direction = -hessian.update(s, y, gradient)
+    return Outcome(x, "maxiter reached", False, maxiter)
+
+
+def _find_step(
+    evaluate: Callable[[Vector], tuple[float, Vector]],
+    x: Vector,
+    direction: Vector,
+    values: tuple[float, float],
+    gradient: Vector,
+    wolfe: tuple[float, float],
+) -> tuple[float, float, Vector] | None:
+    """Step length, value and gradient that satisfy the Wolfe conditions; None if neither search finds any."""
+    value, previous_value = values
+    slope = dot(gradient, direction)
+    gradients: dict[float, Vector] = {}
+
+    def phi(step: float) -> tuple[float, float]:
+        trial_value, trial_gradient = evaluate(x + step * direction)
+        gradients.clear()
+        gradients[step] = trial_gradient
+        return trial_value, dot(trial_gradient, direction)
+
+    first = 1.0
+    if slope != 0.0:
+        guess = 1.01 * 2.0 * (value - previous_value) / slope
+        first = min(1.0, guess) if guess >= 0.0 else 1.0
+    trial = search_step(phi, Trial(0.0, value, slope), first, c1=wolfe[0], c2=wolfe[1]) if first > 0.0 else None
+    if trial is not None:
+        return trial.step, trial.value, gradients[trial.step]
+    return _fallback_step(evaluate, x, direction, values, gradient, wolfe)
+
+
+def _fallback_step(
+    evaluate: Callable[[Vector], tuple[float, Vector]],
+    x: Vector,
+    direction: Vector,
+    values: tuple[float, float],
+    gradient: Vector,
+    wolfe: tuple[float, float],
+) -> tuple[float, float, Vector] | None:
+    """Second search (bracketing and zoom), as scipy does when the first one fails."""
+    memory: dict[bytes, tuple[float, Vector]] = {}
+
+    def remembered(point: Vector) -> tuple[float, Vector]:
+        key = point.tobytes()
+        if key not in memory:
+            memory.clear()
+            result = evaluate(point)
+            memory[key] = result if math.isfinite(result[0]) else (math.inf, np.zeros_like(point))
+        return memory[key]
+
+    with warnings.catch_warnings():
+        # scipy announces a failed search by a warning; here the stop reason says it
+        warnings.simplefilter("ignore")
+        alpha, _, _, new_value, _, new_slope = line_search(
+            lambda point: remembered(point)[0],
+            lambda point: remembered(point)[1],
+            x,
+            direction,
+            gradient,
+            values[0],
+            values[1],
+            c1=wolfe[0],
+            c2=wolfe[1],
+            amax=1e100,
+        )
+    if alpha is None or new_value is None or new_slope is None or not math.isfinite(new_value):
+        return None
+    return float(alpha), float(new_value), remembered(x + alpha * direction)[1]

@@ -1,0 +1,222 @@
+"""Optimisers on small analytic functions."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize as scipy_minimize
+from scipy.optimize import rosen, rosen_der
+
+from acefit.errors import FitError
+from acefit.fit.optimizers import MAX_NON_FINITE, OPTIONS, check_options, minimize
+from acefit.fit.quasi_newton import InverseHessian, minimize_bfgs
+
+OPTIMUM_TOLERANCE = {"Adam": 1e-4, "trust-constr": 1e-6}
+
+
+class Sample(NamedTuple):
+    value: float
+    gradient: np.ndarray
+
+
+def quadratic(x):
+    scales = np.arange(1.0, len(x) + 1.0)
+    residual = x - np.linspace(-1.0, 1.0, len(x))
+    return Sample(float(0.5 * np.sum(scales * residual**2) + 0.25 * np.sum(residual) ** 2), scales * residual + 0.5 * np.sum(residual))
+
+
+def rosenbrock(x):
+    return Sample(float(rosen(x)), rosen_der(x))
+
+
+def options_for(method):
+    return {"learning_rate": 0.05, "decay": 1e-3} if method == "Adam" else None
+
+
+@pytest.mark.parametrize("method", OPTIONS)
+def test_minimize__all_methods_agree_on_a_convex_problem(method):
+    found = minimize(quadratic, np.zeros(6), method=method, maxiter=2000, options=options_for(method))
+    np.testing.assert_allclose(found.x, np.linspace(-1.0, 1.0, 6), atol=OPTIMUM_TOLERANCE.get(method, 1e-7))
+    assert found.value == quadratic(found.x).value
+    assert found.evaluations >= found.iterations > 0
+
+
+@pytest.mark.parametrize("method", OPTIONS)
+def test_minimize__frozen_parameters_stay_and_equal_masked_gradients(method):
+    x0 = np.array([0.3, -0.2, 0.5, 0.1])
+    mask = np.array([True, False, True, False])
+
+    def masked(x):
+        sample = quadratic(x)
+        return Sample(sample.value, np.where(mask, sample.gradient, 0.0))
+
+    frozen = minimize(quadratic, x0, method=method, maxiter=2000, options=options_for(method), trainable=mask)
+    reference = minimize(masked, x0, method=method, maxiter=2000, options=options_for(method))
+    np.testing.assert_array_equal(frozen.x[~mask], x0[~mask])
+    np.testing.assert_allclose(frozen.x, reference.x, atol=OPTIMUM_TOLERANCE.get(method, 1e-7))
+
+
+def test_bfgs__follows_scipy_on_rosenbrock():
+    x0 = np.array([-1.2, 1.0, 0.7, 2.0, -0.3])
+    for maxiter in (1, 2, 5, 10, 20):
+        ours = minimize(rosenbrock, x0, maxiter=maxiter)
+        theirs = scipy_minimize(rosen, x0, jac=rosen_der, method="BFGS", options={"maxiter": maxiter, "gtol": 1e-8})
+        # rounding differs and is amplified along the path
+        np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-6, atol=1e-6)
+        assert ours.evaluations == theirs.nfev
+    ours = minimize(rosenbrock, x0, maxiter=200)
+    np.testing.assert_allclose(ours.x, 1.0, atol=1e-7)
+    assert ours.reason == "converged: gradient below gtol"
+    assert ours.converged
+
+
+def test_inverse_hessian__equals_the_textbook_update():
+    rng = np.random.default_rng(1)
+    n = 37
+    hessian = InverseHessian(n)
+    hessian._rows = 5
+    dense = np.eye(n)
+    gradient = rng.normal(size=n)
+    for _ in range(4):
+        s, y, gradient = rng.normal(size=(3, n))
+        y = y if s @ y > 0 else -y
+        rho = 1.0 / (s @ y)
+        left = np.eye(n) - rho * np.outer(s, y)
+        dense = left @ dense @ left.T + rho * np.outer(s, s)
+        np.testing.assert_allclose(hessian.update(s, y, gradient), dense @ gradient, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(hessian.apply(gradient)[0], dense @ gradient, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(hessian.matrix, hessian.matrix.T, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", [name for name in OPTIONS if name != "Adam"])
+def test_minimize__non_finite_trial_points_shorten_the_step(method):
+    def walled(x):
+        # minimum at (1, 1), no number beyond 1.05 and a steep start, so that the first step lands behind the wall
+        if np.any(x > 1.05):
+            return Sample(math.nan, np.full(2, math.nan))
+        return Sample(float(np.sum((x - 1.0) ** 2 * 10.0)), 20.0 * (x - 1.0))
+
+    found = minimize(walled, np.array([-3.0, 0.5]), method=method, maxiter=500)
+    np.testing.assert_allclose(found.x, 1.0, atol=1e-5)
+    assert math.isfinite(found.value)
+
+
+def test_minimize__adam_leaves_non_finite_points():
+    def walled(x):
+        return Sample(math.inf if x[0] > 0.5 else float(-x[0]), np.array([-1.0]))
+
+    found = minimize(walled, np.zeros(1), method="Adam", maxiter=30, options={"learning_rate": 0.2})
+    assert 0.4 < found.x[0] <= 0.5
+    assert found.non_finite > 0
+
+
+def test_minimize__start_that_is_not_finite_is_an_error():
+    with pytest.raises(FitError, match="loss of the start potential is not finite"):
+        minimize(lambda x: Sample(math.nan, x), np.zeros(2))
+
+
+@pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "Adam"])
+def test_minimize__loss_that_stays_not_finite_ends(method):
+    def only_start(x):
+        return Sample(1.0 if not x.any() else math.nan, np.ones_like(x))
+
+    try:
+        found = minimize(only_start, np.zeros(2), method=method, maxiter=10)
+    except FitError as error:
+        assert f"not finite at {MAX_NON_FINITE} trial points" in str(error)
+        assert "last good point" in str(error)
+    else:
+        np.testing.assert_array_equal(found.x, 0.0)
+        assert found.reason == "line search failed (precision loss)"
+
+
+@pytest.mark.parametrize("method", OPTIONS)
+def test_minimize__callback_sees_every_iteration_and_may_stop(method):
+    seen = []
+
+    def callback(iteration, x, evaluation):
+        assert evaluation.value == quadratic(x).value
+        seen.append(iteration)
+        if iteration == 2:
+            raise StopIteration("enough")
+
+    found = minimize(quadratic, np.full(5, 3.0), method=method, maxiter=50, callback=callback)
+    assert seen == [1, 2]
+    assert found.reason == "enough"
+    assert not found.converged
+    assert found.iterations == 2
+
+
+@pytest.mark.parametrize("method", [name for name in OPTIONS if name != "Adam"])
+def test_minimize__reports_maxiter(method):
+    found = minimize(rosenbrock, np.array([-1.2, 1.0]), method=method, maxiter=2)
+    assert found.reason == "maxiter reached"
+    assert not found.converged
+
+
+def test_minimize__no_iterations_return_the_start():
+    found = minimize(quadratic, np.ones(3), maxiter=0)
+    np.testing.assert_array_equal(found.x, 1.0)
+    assert (found.iterations, found.evaluations, found.reason) == (0, 1, "maxiter reached")
+
+
+def test_minimize__line_search_failure_is_named():
+    def wrong_gradient(x):
+        return Sample(float(np.sum(x**2)), -2.0 * x)
+
+    for method in ("BFGS", "L-BFGS-B", "CG"):
+        found = minimize(wrong_gradient, np.ones(3), method=method, maxiter=20)
+        assert found.reason == "line search failed (precision loss)"
+
+
+def test_minimize__evaluation_limit_of_lbfgsb_is_named():
+    found = minimize(rosenbrock, np.array([-1.2, 1.0]), method="L-BFGS-B", options={"maxfun": 3})
+    assert found.reason == "number of evaluations (maxfun) reached"
+
+
+@pytest.mark.parametrize("method", OPTIONS)
+def test_minimize__same_path_twice(method):
+    paths = [[], []]
+    for path in paths:
+        minimize(rosenbrock, np.array([-1.2, 1.0, 0.4]), method=method, maxiter=15, callback=lambda i, x, e, p=path: p.append(x.tobytes()))
+    assert paths[0] == paths[1]
+
+
+def test_minimize__returns_the_best_point_not_the_last():
+    found = minimize(quadratic, np.array([0.0, 0.0]), method="Adam", maxiter=7, options={"learning_rate": 5.0})
+    np.testing.assert_array_equal(found.x, 0.0)
+    assert found.value == quadratic(np.zeros(2)).value
+
+
+def test_check_options__keeps_gtol_and_drops_printing():
+    assert check_options("BFGS", None) == {"gtol": 1e-8}
+    assert check_options("BFGS", {"disp": True, "c1": 1e-3}) == {"c1": 1e-3, "gtol": 1e-8}
+    assert check_options("CG", {"gtol": 1e-5}) == {"gtol": 1e-5}
+
+
+def test_check_options__unknown_names_are_errors():
+    with pytest.raises(FitError, match="fit.optimizer: 'Nelder-Mead' is not available"):
+        check_options("Nelder-Mead", None)
+    with pytest.raises(FitError, match="BFGS has no option 'gtoll'; it knows gtol"):
+        check_options("BFGS", {"gtoll": 1e-3})
+
+
+def test_minimize__masks_are_checked():
+    with pytest.raises(FitError, match="no parameter is trainable"):
+        minimize(quadratic, np.zeros(2), trainable=np.zeros(2, dtype=bool))
+    with pytest.raises(FitError, match=r"mask of trainable parameters has shape \(3,\)"):
+        minimize(quadratic, np.zeros(2), trainable=np.ones(3, dtype=bool))
+
+
+def test_bfgs__step_tolerance_and_callback_without_reason():
+    def evaluate(x):
+        sample = rosenbrock(x)
+        return sample.value, sample.gradient
+
+    assert minimize_bfgs(evaluate, np.array([-1.2, 1.0]), maxiter=100, gtol=0.0, xrtol=1e-3).reason == "converged: step below xrtol"
+
+    def stop(x):
+        raise StopIteration
+
+    assert minimize_bfgs(evaluate, np.array([-1.2, 1.0]), maxiter=100, accept=stop).reason == "stopped by callback"
