@@ -1,0 +1,26 @@
+# A checkpoint: how many ladder steps there are is known when the basis is. Fits take its files by content (fit.smk).
+checkpoint basis:
+    input:
+        potentials=POTENTIAL_FILES,
+    output:
+        target=f"{RUN}/basis/target.yaml",
+        functions=f"{RUN}/basis/functions.parquet",
+        ladder=f"{RUN}/basis/ladder.yaml",
+        start=f"{RUN}/basis/start.yaml",
+        steps=directory(f"{RUN}/basis/steps"),
+    log:
+        f"{RUN}/logs/basis.log",
+    benchmark:
+        f"{RUN}/benchmarks/basis.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        settings=basis_settings(CONFIG),
+        code=step_digest("basis"),
+    message:
+        "Building the basis and the plan of the ladder"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/basis.py"

@@ -1,0 +1,23 @@
+rule dataset:
+    input:
+        files=DATA_FILES,
+    output:
+        structures=f"{DATASET}/structures.parquet",
+        atoms=f"{DATASET}/atoms.parquet",
+        references=f"{DATASET}/references.yaml",
+    log:
+        f"{DATASET}/logs/dataset.log",
+    benchmark:
+        f"{DATASET}/benchmarks/dataset.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input: 1000 + 40 * max(1, int(input.size_mb)),
+    params:
+        settings=dataset_settings(CONFIG),
+        code=step_digest("dataset"),
+    message:
+        "Reading structures from {input.files}"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/dataset.py"

@@ -1,0 +1,36 @@
+# One job per ladder step and cycle. The files of the basis are `ancient` and enter by digest, because the checkpoint writes all of
+# them anew: another step at the end, or the same content again, leaves finished fits alone.
+rule fit:
+    input:
+        step=lambda wildcards: ancient(step_file(wildcards)),
+        start=start_potential,
+        previous=earlier_cycles,
+        shards=SHARDS,
+        structures=f"{DATASET}/structures.parquet",
+        atoms=f"{DATASET}/atoms.parquet",
+        weights=f"{RUN}/weights/structures.parquet",
+        atom_weights=f"{RUN}/weights/atoms.parquet",
+        summary=f"{RUN}/weights/summary.yaml",
+    output:
+        potential=f"{FIT}/potential.yaml",
+        metrics=f"{FIT}/metrics.parquet",
+        result=f"{FIT}/result.yaml",
+    log:
+        f"{RUN}/logs/fit/step-{{step}}-cycle-{{cycle}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/fit/step-{{step}}-cycle-{{cycle}}.tsv"
+    threads: fit_threads
+    resources:
+        mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
+    params:
+        settings=fit_settings(CONFIG),
+        step=lambda wildcards: int(wildcards.step),
+        cycle=lambda wildcards: int(wildcards.cycle),
+        content=basis_content,
+        code=step_digest("fit"),
+    message:
+        "Fitting ladder step {wildcards.step}, cycle {wildcards.cycle}"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/fit.py"

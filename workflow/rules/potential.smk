@@ -1,0 +1,26 @@
+rule potential:
+    input:
+        selected=last_selected,
+        structures=f"{DATASET}/structures.parquet",
+        atoms=f"{DATASET}/atoms.parquet",
+        references=f"{DATASET}/references.yaml",
+        split=f"{RUN}/split/split.parquet",
+        shards=SHARDS,
+    output:
+        potential=report(f"{RUN}/potential.yaml", caption="../report/potential.rst", category="Potential"),
+    log:
+        f"{RUN}/logs/potential.log",
+    benchmark:
+        f"{RUN}/benchmarks/potential.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        settings=potential_settings(CONFIG),
+        code=step_digest("potential"),
+    message:
+        "Writing the potential with its core repulsion and metadata"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/potential.py"

@@ -1,0 +1,27 @@
+rule predict:
+    input:
+        potential=f"{RUN}/potential.yaml",
+        structures=f"{DATASET}/structures.parquet",
+        atoms=f"{DATASET}/atoms.parquet",
+        weights=f"{RUN}/weights/structures.parquet",
+        atom_weights=f"{RUN}/weights/atoms.parquet",
+        shards=SHARDS,
+    output:
+        structures=f"{RUN}/predict/structures.parquet",
+        atoms=f"{RUN}/predict/atoms.parquet",
+    log:
+        f"{RUN}/logs/predict.log",
+    benchmark:
+        f"{RUN}/benchmarks/predict.tsv"
+    threads: MAX_THREADS
+    resources:
+        mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
+    params:
+        settings=predict_settings(CONFIG),
+        code=step_digest("predict"),
+    message:
+        "Predicting all structures with the final potential"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/predict.py"

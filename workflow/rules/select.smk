@@ -1,0 +1,24 @@
+rule select:
+    input:
+        results=lambda wildcards: cycle_files(wildcards, "result.yaml"),
+        potentials=lambda wildcards: cycle_files(wildcards, "potential.yaml"),
+    output:
+        potential=f"{RUN}/select/step-{{step}}/potential.yaml",
+        cycles=f"{RUN}/select/step-{{step}}/cycles.parquet",
+        ensemble=directory(f"{RUN}/select/step-{{step}}/ensemble"),
+    log:
+        f"{RUN}/logs/select/step-{{step}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/select/step-{{step}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        settings=select_settings(CONFIG),
+        code=step_digest("select"),
+    message:
+        "Choosing the best cycle of ladder step {wildcards.step}"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/select.py"

@@ -1,0 +1,21 @@
+rule split:
+    input:
+        structures=f"{DATASET}/structures.parquet",
+    output:
+        split=f"{RUN}/split/split.parquet",
+    log:
+        f"{RUN}/logs/split.log",
+    benchmark:
+        f"{RUN}/benchmarks/split.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        settings=split_settings(CONFIG),
+        code=step_digest("split"),
+    message:
+        "Dividing the structures into training and test set"
+    conda:
+        "../envs/acefit.yaml"
+    script:
+        "../scripts/split.py"
