@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import vesin  # type: ignore[import-untyped]
+import vesin
 from numpy.typing import ArrayLike, NDArray
 
 from acefit.data.structures import StructureSet, as_indices, atom_rows, ranges

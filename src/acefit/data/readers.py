@@ -1,0 +1,327 @@
+"""Read datasets: extended XYZ, ASE databases and trajectories, our Parquet tables, pacemaker's pickled data frames.
+
+Reference energies are subtracted later (`acefit.data.references`); files are found by `acefit.data.locations`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ase.db
+import ase.io
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+from acefit.data.checks import MINIMUM_DISTANCE, find_problems
+from acefit.data.labels import Keys, Labels, find_keys, labels_of_atoms
+from acefit.data.storage import Dataset, read_dataset
+from acefit.data.structures import StructureSet
+from acefit.data.unpickle import read_pickled_frame
+from acefit.errors import AcefitError, DataError
+
+PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
+TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
+BINARY = (".db", ".traj")
+SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED)
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How files are read and what is done with structures that cannot be used.
+
+    Parameters
+    ----------
+    energy_key, forces_key, stress_key : str, optional
+        Names of the labels in the files; found automatically when absent (see `acefit.data.labels`).
+    group_key : str
+        Name of the entry or column that groups structures.
+    on_bad_structure : str
+        ``stop`` or ``leave_out``.
+    elements : sequence of str, optional
+        Elements that may occur; all may when absent.
+    minimum_distance : float
+        Atoms closer than this, in Å, are an error.
+    """
+
+    energy_key: str | None = None
+    forces_key: str | None = None
+    stress_key: str | None = None
+    group_key: str = "config_type"
+    on_bad_structure: str = "stop"
+    elements: Sequence[str] | None = None
+    minimum_distance: float = MINIMUM_DISTANCE
+
+    def __post_init__(self) -> None:
+        if self.on_bad_structure not in ("stop", "leave_out"):
+            raise DataError(f"on_bad_structure is {self.on_bad_structure!r}; give 'stop' or 'leave_out'")
+        unknown = [symbol for symbol in self.elements or () if symbol not in atomic_numbers]
+        if unknown:
+            raise DataError(f"unknown elements {', '.join(unknown)}; give chemical symbols")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One structure that is not used: file, index in it, name and reason."""
+
+    source: str
+    row: int
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}, structure {self.row} ({self.name}): {self.reason}"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What was found in one file."""
+
+    source: str
+    role: str
+    n_structures: int
+    n_atoms: int
+    n_without_energy: int
+    n_without_forces: int
+    n_with_stress: int
+    keys: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """A dataset with reports on its files and on the structures that were left out."""
+
+    dataset: Dataset
+    files: list[FileReport] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | None = None) -> ReadResult:
+    """Read several files into one dataset.
+
+    Parameters
+    ----------
+    files : iterable of mappings
+        Each with ``path``, optionally ``subset``: ``data`` (to be split, the default), ``train`` or ``test``.
+    options : ReadingOptions, optional
+
+    Returns
+    -------
+    result : ReadResult
+        Structures in the order of the files. Energies that are to be fitted are the column ``energy_corrected`` of the files
+        (NaN without it); the total energies are in ``dataset.raw_energies``.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, no structure remains, or a structure cannot be used and the options say ``stop``.
+    """
+    options = options or ReadingOptions()
+    frames: list[Frame] = []
+    reports, left_out = [], []
+    for file in files:
+        role = file.get("subset", "data")
+        if role not in ("data", "train", "test"):
+            raise DataError(f"subset {role!r} of {file['path']} is not one of data, train, test")
+        read, keys = _read_file(Path(file["path"]), role, options)
+        sound, bad = _separate(read, options)
+        reports.append(_report(str(file["path"]), role, sound, keys))
+        frames += sound
+        left_out += bad
+    if left_out and options.on_bad_structure == "stop":
+        more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
+        cure = "mend or remove it, or set data.on_bad_structure: leave_out"
+        raise DataError(f"{left_out[0]}{more}; {cure}")
+    if not frames:
+        raise DataError("no structure to fit remains; give data.filename a file with usable structures")
+    return ReadResult(_assemble(frames), reports, left_out)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One structure as read: atoms, labels and where it comes from."""
+
+    atoms: Atoms
+    labels: Labels
+    name: str
+    group: str
+    source: str
+    row: int
+    role: str
+
+
+def _read_file(path: Path, role: str, options: ReadingOptions) -> tuple[list[Frame], Keys]:
+    reader = _reader_of(path)
+    if not path.is_file():
+        raise DataError(f"dataset {path} does not exist; mend its name or data.datapath")
+    try:
+        rows = reader(path, options)
+    except AcefitError:
+        raise
+    except Exception as error:  # ASE's readers raise whatever a broken line leads to
+        raise DataError(
+            f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"
+        ) from error
+    wanted = {"energy": options.energy_key, "forces": options.forces_key, "stress": options.stress_key}
+    keys = find_keys([(atoms, columns) for atoms, columns in rows], wanted, str(path))
+    frames = []
+    for row, (atoms, columns) in enumerate(rows):
+        group = columns.get(options.group_key, atoms.info.get(options.group_key, ""))
+        name = columns.get("name", atoms.info.get("name"))
+        frames.append(
+            Frame(
+                atoms=atoms,
+                labels=labels_of_atoms(atoms, columns, keys),
+                name=f"{path.name}:{row}" if name is None or name == "" else str(name),
+                group="" if group is None or group != group else str(group),
+                source=path.name,
+                row=row,
+                role=role,
+            )
+        )
+    return frames, keys
+
+
+Rows = list[tuple[Atoms, dict[str, Any]]]
+
+
+def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], Rows]:
+    name = path.name.lower()
+    if name.endswith(PICKLED):
+        return _rows_of_pickle
+    if name.endswith(TEXT) or name.endswith(".traj"):
+        return _rows_of_trajectory
+    if name.endswith(".db"):
+        return _rows_of_database
+    if name.endswith(".parquet"):
+        return _rows_of_parquet
+    raise DataError(f"{path}: unknown kind of dataset; its name must end in one of {', '.join(SUFFIXES)}")
+
+
+def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Rows:
+    kind = "traj" if path.name.lower().endswith(".traj") else "extxyz"
+    return [(atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format=kind)]
+
+
+def _rows_of_database(path: Path, options: ReadingOptions) -> Rows:
+    rows: Rows = []
+    with ase.db.connect(path) as database:
+        for row in database.select():
+            atoms = row.toatoms()
+            rows.append((atoms, {**row.data, **row.key_value_pairs}))
+    return rows
+
+
+def _rows_of_pickle(path: Path, options: ReadingOptions) -> Rows:
+    return _rows_of_frame(read_pickled_frame(path), path, options.energy_key)
+
+
+def _rows_of_frame(frame: pd.DataFrame, path: Path, energy_key: str | None) -> Rows:
+    if "ase_atoms" not in frame.columns:
+        raise DataError(f"{path} has no column ase_atoms; it has {', '.join(map(str, frame.columns))}")
+    if not {"energy", "energy_corrected", energy_key} & set(frame.columns):
+        raise DataError(f"{path} has neither a column energy nor energy_corrected; add one or set data.energy_key")
+    columns = [str(name) for name in frame.columns]
+    rows: Rows = []
+    for row, values in enumerate(zip(*(frame[name] for name in frame.columns), strict=True)):
+        cells = dict(zip(columns, values, strict=True))
+        atoms = cells.pop("ase_atoms")
+        if not isinstance(atoms, Atoms):
+            raise DataError(f"{path}, structure {row}: ase_atoms is a {type(atoms).__name__}, not ASE atoms")
+        bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=atoms.info)
+        rows.append((bare, {key: value for key, value in cells.items() if not _is_absent(value)}))
+    return rows
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether a cell of a frame is empty: None or a single NaN."""
+    return value is None or (np.ndim(value) == 0 and value != value)
+
+
+def _rows_of_parquet(path: Path, options: ReadingOptions) -> Rows:
+    """Read our table `structures`, with the table `atoms` that lies beside it as ``atoms.parquet``."""
+    dataset = read_dataset(path, path.with_name("atoms.parquet"))
+    structures, rows = dataset.structures, []
+    for s in range(structures.n_structures):
+        atoms = slice(structures.offsets[s], structures.offsets[s + 1])
+        bare = Atoms(structures.numbers[atoms], structures.positions[atoms], cell=structures.cells[s], pbc=structures.pbc[s])
+        columns: dict[str, Any] = {
+            "energy": dataset.raw_energies[s],
+            "energy_corrected": structures.energies[s],
+            "forces": structures.forces[atoms],
+            "stress": structures.stresses[s],
+            "w_energy": dataset.energy_weights[s],
+            "w_factor": dataset.weight_factors[s],
+            "w_forces": dataset.force_weights[atoms],
+            "w_forces_mask": dataset.force_masks[atoms],
+        }
+        present = {key: value for key, value in columns.items() if not np.all(np.isnan(value))}
+        rows.append((bare, {**present, "name": structures.names[s], options.group_key: structures.groups[s]}))
+    return rows
+
+
+def _separate(frames: list[Frame], options: ReadingOptions) -> tuple[list[Frame], list[LeftOut]]:
+    """Divide frames into those that can be used and those that cannot, with the reasons."""
+    reasons = {row: problem for row, frame in enumerate(frames) if (problem := frame.labels.problem)}
+    shaped = [row for row in range(len(frames)) if row not in reasons]
+    if shaped:
+        elements = None if options.elements is None else [atomic_numbers[symbol] for symbol in options.elements]
+        problems = find_problems(_structures([frames[row] for row in shaped]), elements, options.minimum_distance)
+        reasons |= {shaped[index]: what for index, what in problems.items()}
+    bad = [LeftOut(frames[r].source, frames[r].row, frames[r].name, reasons[r]) for r in sorted(reasons)]
+    return [frame for row, frame in enumerate(frames) if row not in reasons], bad
+
+
+def _stack(parts: list[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+    return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width))
+
+
+def _structures(frames: list[Frame]) -> StructureSet:
+    counts = [len(frame.atoms) for frame in frames]
+    return StructureSet(
+        numbers=np.concatenate([frame.atoms.numbers for frame in frames]),
+        positions=_stack([frame.atoms.positions for frame in frames], 3),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        cells=np.array([frame.atoms.cell.array for frame in frames]),
+        pbc=np.array([frame.atoms.pbc for frame in frames]),
+        energies=np.array([frame.labels.energy_corrected for frame in frames]),
+        forces=_stack([frame.labels.forces for frame in frames], 3),
+        stresses=np.array([frame.labels.stress for frame in frames]),
+        names=tuple(frame.name for frame in frames),
+        groups=tuple(frame.group for frame in frames),
+        ids=np.arange(len(frames)),
+    )
+
+
+def _assemble(frames: list[Frame]) -> Dataset:
+    return Dataset(
+        structures=_structures(frames),
+        raw_energies=np.array([frame.labels.energy for frame in frames]),
+        energy_weights=np.array([frame.labels.w_energy for frame in frames]),
+        weight_factors=np.array([frame.labels.w_factor for frame in frames]),
+        force_weights=np.concatenate([frame.labels.w_forces for frame in frames]),
+        force_masks=np.concatenate([frame.labels.w_forces_mask for frame in frames]),
+        sources=tuple(frame.source for frame in frames),
+        rows=np.array([frame.row for frame in frames]),
+        roles=tuple(frame.role for frame in frames),
+    )
+
+
+def _report(path: str, role: str, frames: list[Frame], keys: Keys) -> FileReport:
+    labels = [frame.labels for frame in frames]
+    return FileReport(
+        source=path,
+        role=role,
+        n_structures=len(frames),
+        n_atoms=sum(len(frame.atoms) for frame in frames),
+        n_without_energy=sum(bool(np.isnan(label.energy) and np.isnan(label.energy_corrected)) for label in labels),
+        n_without_forces=sum(bool(np.isnan(label.forces).all()) for label in labels),
+        n_with_stress=sum(bool(np.isfinite(label.stress).all()) for label in labels),
+        keys=keys.as_dict(),
+    )

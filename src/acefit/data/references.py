@@ -1,0 +1,195 @@
+"""Reference energies: what is subtracted from total energies before they are fitted.
+
+E_corrected = E - sum over elements of n_el * e_el + shift * N, with N atoms. Predictions are on the corrected scale.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import NDArray
+
+from acefit.data.neighborlists import build
+from acefit.data.structures import StructureSet
+from acefit.errors import DataError
+
+ISOLATION = 6.0
+"""Å; a single atom without a periodic image closer than this counts as isolated."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference energies of elements.
+
+    Parameters
+    ----------
+    energies : dict
+        Element -> energy per atom, eV; elements that are missing count as 0.
+    shift : float
+        Added per atom, eV.
+    mode : str
+        Where they come from: map, number, auto, isolated or table.
+    """
+
+    energies: dict[str, float]
+    shift: float
+    mode: str
+
+    def to_json(self) -> str:
+        """Map element -> energy with the entry ``shift`` as JSON, the form stored in the metadata of potentials."""
+        return json.dumps({**self.energies, "shift": self.shift})
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], mode: str = "map") -> References:
+        """Build references from a map element -> energy with an optional entry ``shift``.
+
+        Raises
+        ------
+        DataError
+            If a key is no element or a value is not a finite number.
+        """
+        for key, value in values.items():
+            if key != "shift" and key not in atomic_numbers:
+                raise DataError(f"reference_energy: {key!r} is no chemical element; give a map such as {{Cu: -3.7, shift: 0}}")
+            if not isinstance(value, int | float) or isinstance(value, bool) or not np.isfinite(value):
+                raise DataError(f"reference_energy: the value of {key} must be a number of eV, not {value!r}")
+        energies = {key: float(value) for key, value in sorted(values.items()) if key != "shift"}
+        return cls(energies, float(values.get("shift", 0.0)), mode)
+
+    @classmethod
+    def from_json(cls, text: str) -> References:
+        """Read the form that `to_json` writes."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DataError(f"reference_energy in the metadata is not JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise DataError("reference_energy in the metadata must be a map element -> energy")
+        return cls.from_mapping(values, "metadata")
+
+    def correct(self, structures: StructureSet, raw_energies: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Subtract the references: corrected total energies, eV, shape (S,); NaN where the energy is absent."""
+        per_number = np.zeros(len(chemical_symbols))
+        for element, energy in self.energies.items():
+            per_number[atomic_numbers[element]] = energy
+        counts, numbers = count_elements(structures)
+        return raw_energies - counts @ per_number[numbers] + self.shift * structures.atoms_per_structure
+
+
+def count_elements(structures: StructureSet) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Numbers of atoms per structure and element, shape (S, n_elements), and the atomic numbers by alphabetical order of symbols."""
+    numbers = np.array(sorted(np.unique(structures.numbers), key=lambda z: chemical_symbols[z]), dtype=np.int64)
+    column = np.zeros(len(chemical_symbols), dtype=np.int64)
+    column[numbers] = np.arange(len(numbers))
+    counts = np.zeros((structures.n_structures, len(numbers)))
+    np.add.at(counts, (structures.structure_of_atom, column[structures.numbers]), 1.0)
+    return counts, numbers
+
+
+def determine_references(setting: Any, structures: StructureSet, raw_energies: NDArray[np.float64]) -> References:
+    """Determine the references that a setting asks for.
+
+    Parameters
+    ----------
+    setting : mapping, number or str
+        Map element -> eV/atom (and ``shift``), one number for all elements, ``auto``, ``isolated``, or the path of a CSV table
+        with the columns element and energy.
+    structures : StructureSet
+        The training data (with data that are still to be split).
+    raw_energies : float64, shape (S,)
+        Total energies, eV; structures without one (NaN) take no part.
+
+    Returns
+    -------
+    references : References
+
+    Raises
+    ------
+    DataError
+        If the setting cannot be understood, or needs energies or elements that are not there.
+    """
+    counts, numbers = count_elements(structures)
+    elements = [chemical_symbols[z] for z in numbers]
+    if isinstance(setting, Mapping):
+        references = References.from_mapping(setting)
+        _report_missing(references, elements)
+        return references
+    if isinstance(setting, int | float) and not isinstance(setting, bool):
+        return References(dict.fromkeys(elements, float(setting)), 0.0, "number")
+    if setting == "auto":
+        return _fit_references(counts, elements, structures, raw_energies)
+    if setting == "isolated":
+        return _isolated_references(elements, structures, raw_energies)
+    if isinstance(setting, str):
+        return _table_references(setting, elements)
+    raise DataError(f"reference_energy {setting!r} is not a map, a number, 'auto', 'isolated' or the path of a CSV table")
+
+
+def _report_missing(references: References, elements: list[str]) -> None:
+    missing = [element for element in elements if element not in references.energies]
+    if missing:
+        logger.warning("reference_energy has no entry for %s; it counts as 0 eV", ", ".join(missing))
+
+
+def _fit_references(
+    counts: NDArray[np.float64], elements: list[str], structures: StructureSet, raw_energies: NDArray[np.float64]
+) -> References:
+    """Least squares of the total energies by the numbers of atoms; the shift makes the most dilute structure's energy zero."""
+    known = np.flatnonzero(np.isfinite(raw_energies))
+    if not len(known):
+        raise DataError("reference_energy: auto needs total energies (column 'energy'), and no structure has one")
+    energies = np.linalg.pinv(counts[known], rcond=1e-10) @ raw_energies[known]
+    residual = raw_energies[known] - counts[known] @ energies
+    n_atoms = structures.atoms_per_structure[known]
+    volumes = structures.volumes()[known] / n_atoms
+    dilute = int(np.argmax(volumes))
+    shift = -residual[dilute] / n_atoms[dilute] if volumes[dilute] > 0 else 0.0
+    return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto")
+
+
+def _isolated_references(elements: list[str], structures: StructureSet, raw_energies: NDArray[np.float64]) -> References:
+    """Energies of the single atoms in the data; the lowest one of each element."""
+    alone = np.flatnonzero((structures.atoms_per_structure == 1) & np.isfinite(raw_energies))
+    lonely = build(structures.select(alone), ISOLATION)
+    alone = alone[np.diff(lonely.offsets) == 0]
+    energies: dict[str, float] = {}
+    for s in alone:
+        element = chemical_symbols[structures.numbers[structures.offsets[s]]]
+        energies[element] = min(float(raw_energies[s]), energies.get(element, np.inf))
+    missing = [element for element in elements if element not in energies]
+    if missing:
+        raise DataError(
+            f"reference_energy: isolated finds no isolated atom of {', '.join(missing)} with an energy; add one or give a map"
+        )
+    return References(dict(sorted(energies.items())), 0.0, "isolated")
+
+
+def _table_references(name: str, elements: list[str]) -> References:
+    path = Path(name)
+    if not path.is_file():
+        raise DataError(
+            f"reference_energy: {name!r} is neither 'auto', 'isolated' nor an existing CSV table (columns element, energy in eV); "
+            "no tables of free-atom energies are built in: give the path of one, or a map {element: energy}"
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        if not {"element", "energy"} <= set(rows.fieldnames or ()):
+            raise DataError(f"{path}: a table of reference energies must have the columns element and energy")
+        try:
+            table = {row["element"].strip(): float(row["energy"]) for row in rows}
+        except ValueError as error:
+            raise DataError(f"{path}: {error}; energies must be numbers of eV") from error
+    missing = [element for element in elements if element not in table]
+    if missing:
+        raise DataError(f"{path} has no reference energy of {', '.join(missing)}; add it")
+    return References.from_mapping({element: table[element] for element in elements}, "table")
