@@ -7,7 +7,7 @@ file order, terms in the half m-space before equal products are merged, m_1 runn
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -30,7 +30,7 @@ NOISE = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def counted_terms(j1: int, j2: int, j: int) -> NDArray[np.bool_]:
     """Which (m_1, m_2) of a coupling count as terms, shape (2 j1 + 1, 2 j2 + 1)."""
     counted = (clebsch_gordan_tensor(j1, j2, j) != 0).any(axis=2)

@@ -105,7 +105,7 @@ def complete_blocks(potential: Potential) -> list[Block]:
 
 def format_function(function: Function) -> str:
     """One line of `nbody`."""
-    coeffs = ", ".join(["%.17g" % c for c in function.coeffs])
+    coeffs = ", ".join([f"{c:.17g}" for c in function.coeffs])
     return f"{_function_head(*function.identity)}{coeffs}]{', skip: true' if function.skip else ''}}}"
 
 
@@ -146,7 +146,7 @@ def _bond_lines(bond: Bond) -> list[str]:
 
 
 def _numbers(values: Iterable[float]) -> str:
-    return "[" + ", ".join(["%.17g" % value for value in values]) + "]"
+    return "[" + ", ".join([f"{value:.17g}" for value in values]) + "]"
 
 
 def _aux(value: Any) -> str:

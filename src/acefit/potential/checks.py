@@ -75,7 +75,8 @@ def check_function(function: Function, where: str) -> None:
     order, ns, ls, lint = function.order, function.ns, function.ls, function.lint
     if order < 1 or len(function.elements) != order + 1 or len(ls) != order:
         raise PotentialError(
-            f"{where}: type names {len(function.elements) - 1} neighbours, so nr and nl need as many numbers, got {order} and {len(ls)}"
+            f"{where}: type names {len(function.elements) - 1} neighbours, so nr and nl need as many numbers, "
+            f"got {order} and {len(ls)}"
         )
     if len(lint) != max(order - 2, 0):
         raise PotentialError(f"{where}: order {order} has {max(order - 2, 0)} intermediate momenta, but lint has {len(lint)}")
@@ -97,18 +98,14 @@ def check_function(function: Function, where: str) -> None:
 
 def check_reach(function: Function, potential: Potential, where: str) -> None:
     """Every slot must lie within the bond it uses."""
+    central = function.elements[0]
     for element, n, l in zip(function.elements[1:], function.ns, function.ls, strict=True):
-        bond = potential.bond(function.elements[0], element)
+        bond = potential.bond(central, element)
         if bond is None:
-            raise PotentialError(
-                f"{where}: the pair {function.elements[0]}-{element} has no bond; add a block `{function.elements[0]} {element}` with one"
-            )
+            raise PotentialError(f"{where}: the pair {central}-{element} has no bond; add a block `{central} {element}` with one")
         if function.order == 1:
             if n > bond.k_max:
-                raise PotentialError(
-                    f"{where}: nr {n} exceeds nradbaseij = {bond.k_max} of the bond {function.elements[0]}-{element}"
-                )
+                raise PotentialError(f"{where}: nr {n} exceeds nradbaseij = {bond.k_max} of the bond {central}-{element}")
         elif n > bond.n_max or l > bond.l_max:
-            raise PotentialError(
-                f"{where}: nr {n}, nl {l} exceed nradmaxi = {bond.n_max}, lmaxi = {bond.l_max} of the bond {function.elements[0]}-{element}"
-            )
+            limits = f"nradmaxi = {bond.n_max}, lmaxi = {bond.l_max}"
+            raise PotentialError(f"{where}: nr {n}, nl {l} exceed {limits} of the bond {central}-{element}")

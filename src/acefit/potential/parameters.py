@@ -22,14 +22,14 @@ class FunctionSlot(NamedTuple):
 
     Attributes
     ----------
-    block, index : position in the stored blocks of the potential
+    block, number : position in the stored blocks of the potential
     element : central element
     offset : first entry in the parameter vector
     n_coeffs : number of densities P
     """
 
     block: int
-    index: int
+    number: int
     element: str
     offset: int
     n_coeffs: int
@@ -66,7 +66,7 @@ class ParameterLayout:
 
     def functions(self) -> list[Function]:
         """Functions in canonical order."""
-        return [self.potential.blocks[slot.block].functions[slot.index] for slot in self.slots]
+        return [self.potential.blocks[slot.block].functions[slot.number] for slot in self.slots]
 
     def labels(self) -> list[str]:
         """Readable name of every parameter, such as `radial Al-Ni n=1 l=0 k=3` or `Al Al Ni nr=1,2 nl=1,1 p=0`."""
@@ -88,7 +88,7 @@ class ParameterLayout:
         for pair, part in self.bond_slices.items():
             x[part] = potential.bonds[pair].crad.ravel()
         blocks = potential.blocks
-        x[self.n_radial :] = [c for slot in self.slots for c in blocks[slot.block].functions[slot.index].coeffs]
+        x[self.n_radial :] = [c for slot in self.slots for c in blocks[slot.block].functions[slot.number].coeffs]
         return x
 
     def apply(self, x: ArrayLike) -> Potential:
