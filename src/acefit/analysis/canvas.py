@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (
 GREY = "#555555"
 MANY_POINTS = 2000
 
-STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.labelsize": 11,
@@ -41,10 +42,10 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.4,
     "mathtext.default": "regular",
     "axes.formatter.useoffset": False,
-    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.prop_cycle": cycler(color=PALETTE),
 }
 # mpl.rc_context is a context manager and a decorator; every function that draws is wrapped in it
-styled = mpl.rc_context(STYLE)
+styled = mpl.rc_context(_STYLE)
 
 
 @styled
@@ -97,7 +98,7 @@ def draw_points(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colo
         return
     bar = axes.figure.colorbar(hexagons, ax=axes, pad=0.02, shrink=0.75, aspect=25)
     bar.set_label("points", fontsize=9)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def padded_limits(*arrays: NDArray[np.float64], pad: float = 0.04) -> tuple[float, float]:

@@ -6,29 +6,58 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from acefit.analysis.metrics import compute_energy_metrics, compute_force_metrics, compute_stress_metrics
 from acefit.analysis.predictions import Predictions
+from acefit.fit.metrics import ENERGY_METRICS, FORCE_METRICS, STRESS_METRICS, ErrorMeter, Reference
 from acefit.units import EV_PER_A3_IN_GPA
 
 SUBSET_ORDER = ("train", "test", "excluded")
-ENERGY_COLUMNS = ("rmse_epa", "mae_epa", "max_abs_epa")
 UNITS = {
-    **dict.fromkeys(ENERGY_COLUMNS, "meV/atom"),
-    **dict.fromkeys(("rmse_f", "mae_f", "rmse_f_comp", "mae_f_comp", "max_abs_f_comp"), "eV/Å"),
-    **dict.fromkeys(("rmse_stress", "mae_stress", "max_abs_stress"), "GPa"),
+    **dict.fromkeys(ENERGY_METRICS, "meV/atom"),
+    **dict.fromkeys(FORCE_METRICS, "eV/Å"),
+    **dict.fromkeys(STRESS_METRICS, "GPa"),
 }
+_SCALES = {**dict.fromkeys(ENERGY_METRICS, 1000.0), **dict.fromkeys(STRESS_METRICS, EV_PER_A3_IN_GPA)}
 
 
-def _measure(predictions: Predictions, structures: NDArray[np.bool_], atoms: NDArray[np.bool_]) -> dict[str, float]:
-    """Numbers and error measures of a part of the data: energies in meV/atom, forces in eV/Angstrom, stresses in GPa."""
-    energies = compute_energy_metrics(predictions.energy_errors()[structures])
-    return {
-        "n_structures": int(structures.sum()),
-        "n_atoms": int(atoms.sum()),
-        **{key: 1000.0 * value for key, value in energies.items()},
-        **compute_force_metrics(predictions.force_errors()[atoms]),
-        **compute_stress_metrics(predictions.stress_errors()[structures] * EV_PER_A3_IN_GPA),
-    }
+def _measure(predictions: Predictions, structures: NDArray[np.bool_]) -> dict[str, float]:
+    """Numbers and error measures of some structures: energies in meV/atom, forces in eV/Angstrom, stresses in GPa."""
+    table = predictions.structures[structures]
+    atoms = np.repeat(structures, predictions.structures["n_atoms"])
+    counts = table["n_atoms"].to_numpy()
+    none = np.full(len(table), np.nan)
+    reference = Reference(
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        energies=table["energy"].to_numpy(float),
+        forces=predictions.force[atoms],
+        stresses=np.where(np.isnan(predictions.stress_predicted), np.nan, predictions.stress)[structures],
+        w_energy=np.zeros(len(table)),
+        w_force=np.zeros(int(atoms.sum())),
+        w_stress=np.zeros(len(table)),
+        effective_energies=none,
+    )
+    measured = ErrorMeter(reference).measure(
+        table["energy_predicted"].to_numpy(float), predictions.force_predicted[atoms], predictions.stress_predicted[structures]
+    )
+    values = {key: _SCALES.get(key, 1.0) * measured[key] for key in (*ENERGY_METRICS, *FORCE_METRICS, *STRESS_METRICS)}
+    return {"n_structures": len(table), "n_atoms": int(counts.sum()), **values}
+
+
+def _measure_forces(predictions: Predictions, atoms: NDArray[np.bool_]) -> dict[str, float]:
+    """Force error measures of some atoms (eV/Angstrom), as if they were one structure."""
+    n_atoms = int(atoms.sum())
+    one, zero = np.full(1, np.nan), np.zeros(1)
+    reference = Reference(
+        offsets=np.array([0, n_atoms]),
+        energies=one,
+        forces=predictions.force[atoms],
+        stresses=np.full((1, 6), np.nan),
+        w_energy=zero,
+        w_force=np.zeros(n_atoms),
+        w_stress=zero,
+        effective_energies=one,
+    )
+    measured = ErrorMeter(reference).measure(one, predictions.force_predicted[atoms], np.full((1, 6), np.nan))
+    return {"n_atoms": n_atoms, **{key: measured[key] for key in FORCE_METRICS}}
 
 
 def _subsets(predictions: Predictions) -> list[str]:
@@ -39,15 +68,12 @@ def _subsets(predictions: Predictions) -> list[str]:
 def tabulate_overall(predictions: Predictions) -> pd.DataFrame:
     """Errors by subset, over all structures and over those of low energy; columns subset, structures, counts and measures."""
     rows = []
+    low = predictions.structures["is_low_energy"].to_numpy(bool)
     for subset in _subsets(predictions):
-        structures = (predictions.structures["subset"] == subset).to_numpy()
-        atoms = (predictions.atoms["subset"] == subset).to_numpy()
-        rows.append({"subset": subset, "structures": "all", **_measure(predictions, structures, atoms)})
-        low, low_atoms = (table["is_low_energy"].to_numpy(bool) for table in (predictions.structures, predictions.atoms))
+        chosen = (predictions.structures["subset"] == subset).to_numpy()
+        rows.append({"subset": subset, "structures": "all", **_measure(predictions, chosen)})
         if subset != "excluded":
-            rows.append(
-                {"subset": subset, "structures": "low energy", **_measure(predictions, structures & low, atoms & low_atoms)}
-            )
+            rows.append({"subset": subset, "structures": "low energy", **_measure(predictions, chosen & low)})
     return pd.DataFrame(rows)
 
 
@@ -55,27 +81,22 @@ def tabulate_groups(predictions: Predictions) -> pd.DataFrame:
     """Errors by group and subset; structures without a group are listed as '(none)'."""
     rows = []
     groups = predictions.structures["group"].replace("", "(none)")
-    atom_groups = predictions.atoms["group"].replace("", "(none)")
     for group in sorted(groups.unique()):
         for subset in _subsets(predictions):
-            structures = ((groups == group) & (predictions.structures["subset"] == subset)).to_numpy()
-            atoms = ((atom_groups == group) & (predictions.atoms["subset"] == subset)).to_numpy()
-            if structures.any():
-                rows.append({"group": group, "subset": subset, **_measure(predictions, structures, atoms)})
+            chosen = ((groups == group) & (predictions.structures["subset"] == subset)).to_numpy()
+            if chosen.any():
+                rows.append({"group": group, "subset": subset, **_measure(predictions, chosen)})
     return pd.DataFrame(rows)
 
 
 def tabulate_elements(predictions: Predictions) -> pd.DataFrame:
     """Force errors by element and subset (eV/Angstrom)."""
     rows = []
-    errors = predictions.force_errors()
     for element in sorted(predictions.atoms["element"].unique()):
         for subset in _subsets(predictions):
             chosen = ((predictions.atoms["element"] == element) & (predictions.atoms["subset"] == subset)).to_numpy()
             if chosen.any():
-                rows.append(
-                    {"element": element, "subset": subset, "n_atoms": int(chosen.sum()), **compute_force_metrics(errors[chosen])}
-                )
+                rows.append({"element": element, "subset": subset, **_measure_forces(predictions, chosen)})
     return pd.DataFrame(rows)
 
 

@@ -156,7 +156,7 @@ def _draw_marginals(
     """Histogram of the reference values above, normalised histogram of the errors with a normal curve at the side."""
     x, errors = data
     counts, _, _ = top.hist(x, bins=what.top_bins, color=colour)
-    if counts.max() > 30:
+    if np.max(counts) > 30:
         top.set(yscale="log", ylim=(0.7, None))
     top.set(ylabel="count", xlim=limits[0])
     top.tick_params(labelbottom=False)
@@ -199,7 +199,7 @@ def draw_group_errors(table: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    table : columns group, subset, n_structures, rmse_epa (eV/atom), rmse_f_comp (eV/Angstrom); one row per group and subset
+    table : columns group, subset, n_structures, rmse_epa (meV/atom), rmse_f_comp (eV/Angstrom); a row per group and subset
     """
     names = sorted(table["group"].unique())
     if len(names) > MAX_GROUPS:
@@ -209,13 +209,12 @@ def draw_group_errors(table: pd.DataFrame) -> Figure:
     figure = new_figure(9.0, max(2.6, 0.9 + 0.32 * len(names)))
     panels = figure.subplots(1, 2, sharey=True)
     height = 0.8 / max(len(subsets), 1)
-    for axes, column, label in zip(
-        panels, ("rmse_epa", "rmse_f_comp"), ("energy RMSE (meV/atom)", "force component RMSE (meV/Å)"), strict=True
-    ):
+    columns = (("rmse_epa", "energy RMSE (meV/atom)", 1.0), ("rmse_f_comp", "force component RMSE (meV/Å)", 1000.0))
+    for axes, (column, label, scale) in zip(panels, columns, strict=True):
         for k, subset in enumerate(subsets):
             rows = table[table["subset"] == subset].set_index("group").reindex(names)
             at = np.arange(len(names)) + (k - (len(subsets) - 1) / 2) * height
-            axes.barh(at, 1000 * rows[column].to_numpy(float), height * 0.92, color=SUBSET_COLOURS[subset], label=subset)
+            axes.barh(at, scale * rows[column].to_numpy(float), height * 0.92, color=SUBSET_COLOURS[subset], label=subset)
         axes.set(xlabel=label)
         axes.grid(axis="y", visible=False)
     counts = table.groupby("group")["n_structures"].sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from acefit.analysis.canvas import GREY, LINE_STYLES, PALETTE, SUBSET_COLOURS, new_figure, styled
 
@@ -25,17 +26,23 @@ LOSS_PARTS = {
     "smooth_w3": "smoothness w2",
     "smooth_orth": "orthogonality",
 }
+Colour = tuple[float, float, float, float]
 MAX_STEP_LABELS = 12
 MAX_CYCLE_COLOURS = 8
 
 
+def _groups(table: pd.DataFrame, column: str) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Parts of a table by the values of an integer column, ascending."""
+    for value in sorted(table[column].unique()):
+        yield int(value), table[table[column] == value]
+
+
 def step_offsets(metrics: pd.DataFrame) -> dict[int, int]:
     """Iteration at which each ladder step starts when the steps follow each other and the cycles of a step overlap."""
-    lengths = metrics.groupby("ladder_step")["iter_num"].max().sort_index()
     offsets, start = {}, 0
-    for step, length in lengths.items():
-        offsets[int(step)] = start  # type: ignore[call-overload]
-        start += max(int(length), 1)
+    for step, rows in _groups(metrics, "ladder_step"):
+        offsets[step] = start
+        start += max(int(rows["iter_num"].max()), 1)
     return offsets
 
 
@@ -54,7 +61,7 @@ def _draw_steps(axes: Sequence[Axes], offsets: dict[int, int], end: int) -> None
             axes[0].text(middle, 1.01, label, ha="center", va="bottom", fontsize=8.5, color=GREY, transform=place)
 
 
-def cycle_colour(cycle: int, n_cycles: int) -> tuple[float, float, float, float]:
+def cycle_colour(cycle: int, n_cycles: int) -> Colour:
     """Colour of a cycle: the palette for few, a perceptually uniform map for many."""
     if n_cycles <= MAX_CYCLE_COLOURS:
         return mpl.colors.to_rgba(PALETTE[cycle % len(PALETTE)])
@@ -64,23 +71,27 @@ def cycle_colour(cycle: int, n_cycles: int) -> tuple[float, float, float, float]
 def _draw_curves(axes: Axes, metrics: pd.DataFrame, column: str, offsets: dict[int, int], scale: float = 1.0) -> None:
     """One line per step, cycle and subset: colours are cycles, test sets are dashed with marks."""
     n_cycles = int(metrics["cycle_step"].max()) + 1
-    for (step, cycle, subset), rows in metrics.groupby(["ladder_step", "cycle_step", "subset"], sort=True):
-        rows = rows.sort_values("iter_num")
-        values = scale * rows[column].to_numpy(float)
-        if not np.isfinite(values).any():
-            continue
-        is_test = subset == "test"
-        axes.plot(
-            rows["iter_num"] + offsets[int(step)],
-            values,
-            color=cycle_colour(int(cycle), n_cycles),
-            linestyle="--" if is_test else "-",
-            linewidth=1.1 if is_test else 1.5,
-            marker="o" if is_test or len(rows) == 1 else None,
-            markersize=3,
-            markerfacecolor="white" if is_test else None,
-            alpha=0.9,
-        )
+    for step, of_step in _groups(metrics, "ladder_step"):
+        for cycle, of_cycle in _groups(of_step, "cycle_step"):
+            for subset in ("train", "test"):
+                rows = of_cycle[of_cycle["subset"] == subset].sort_values("iter_num")
+                values = scale * rows[column].to_numpy(float)
+                if np.isfinite(values).any():
+                    _draw_curve(axes, rows["iter_num"] + offsets[step], values, cycle_colour(cycle, n_cycles), subset == "test")
+
+
+def _draw_curve(axes: Axes, x: pd.Series, y: NDArray[np.float64], colour: Colour, is_test: bool) -> None:
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        linestyle="--" if is_test else "-",
+        linewidth=1.1 if is_test else 1.5,
+        marker="o" if is_test or len(x) == 1 else None,
+        markersize=3,
+        markerfacecolor="white" if is_test else None,
+        alpha=0.9,
+    )
 
 
 def _curve_legend(figure: Figure, metrics: pd.DataFrame) -> None:
@@ -118,10 +129,10 @@ def draw_convergence_loss(metrics: pd.DataFrame) -> Figure:
     chosen = train.merge(best, on=["ladder_step", "cycle_step"])
     parts = {c: label for c, label in LOSS_PARTS.items() if c in chosen and (chosen[c].abs() > 0).any()}
     for k, (column, label) in enumerate(parts.items()):
-        for n, (step, rows) in enumerate(chosen.groupby("ladder_step", sort=True)):
-            rows = rows.sort_values("iter_num")
+        for n, (step, part) in enumerate(_groups(chosen, "ladder_step")):
+            rows = part.sort_values("iter_num")
             bottom.plot(
-                rows["iter_num"] + offsets[int(step)],  # type: ignore[call-overload]
+                rows["iter_num"] + offsets[step],
                 rows[column].abs().where(rows[column] != 0),
                 color=PALETTE[k % len(PALETTE)],
                 linestyle=LINE_STYLES[k // len(PALETTE)],
@@ -247,9 +258,9 @@ def draw_timing_evaluations(cycles: pd.DataFrame) -> Figure:
     figure = new_figure(8.6, 3.4)
     left, right = figure.subplots(1, 2)
     n_cycles = int(cycles["cycle_step"].max()) + 1
-    for cycle, rows in cycles.groupby("cycle_step", sort=True):
-        rows = rows.sort_values("n_functions")
-        colour = cycle_colour(int(cycle), n_cycles)  # type: ignore[call-overload]
+    for cycle, part in _groups(cycles, "cycle_step"):
+        rows = part.sort_values("n_functions")
+        colour = cycle_colour(cycle, n_cycles)
         left.plot(
             rows["n_functions"], rows["microseconds_per_atom"], color=colour, marker="o", markersize=4, label=f"cycle {cycle}"
         )

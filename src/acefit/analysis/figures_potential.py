@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
-from acefit.analysis.canvas import GREY, LINE_STYLES, PALETTE, new_figure, styled
+from acefit.analysis.canvas import GREY, LINE_STYLES, PALETTE, new_figure, padded_limits, styled
+from acefit.analysis.radial_curves import RadialCurves
 from acefit.potential.model import Potential
 
 MAX_COLUMNS = 3
-
-
-class RadialCurves(NamedTuple):
-    """Radial functions of one bond on a grid of distances.
-
-    Attributes
-    ----------
-    label : the pair of elements
-    r : (G,) distances, Angstrom
-    base : (G, K) base functions g_k
-    radial : (G, N, L + 1) radial functions R_nl
-    """
-
-    label: str
-    r: NDArray[np.float64]
-    base: NDArray[np.float64]
-    radial: NDArray[np.float64]
+LIMITS_FROM = 0.22
+"""Vertical limits are those of the values beyond this fraction of the cutoff."""
 
 
 def _panels(figure: Figure, n: int) -> list[Axes]:
@@ -58,6 +41,8 @@ def draw_radial_functions(bonds: list[RadialCurves]) -> Figure:
                     bond.r, bond.radial[:, n, l], color=_n_colour(n), linestyle=LINE_STYLES[l % len(LINE_STYLES)], linewidth=1.2
                 )
         _finish(axes, bond, "radial function R$_{nl}$")
+        # At distances that no atoms reach the functions may be huge, which would flatten all the rest
+        axes.set_ylim(padded_limits(bond.radial[bond.r >= LIMITS_FROM * bond.r[-1]], np.zeros(1), pad=0.08))
     n_max = max(bond.radial.shape[1] for bond in bonds)
     l_max = max(bond.radial.shape[2] for bond in bonds)
     handles = [Line2D([], [], color=_n_colour(n), linewidth=2.5, label=f"n = {n + 1}") for n in range(n_max)]

@@ -11,20 +11,27 @@ import pandas as pd
 
 _CSS = """
 body { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto;
-       max-width: 1150px; padding: 1.5rem 2rem 4rem; }
-h1 { font-size: 1.7rem; margin: 0.2rem 0 0.4rem; } h2 { font-size: 1.3rem; margin: 2.6rem 0 0.6rem; padding-bottom: 0.25rem;
-     border-bottom: 2px solid #0072b2; } h3 { font-size: 1.05rem; margin: 1.6rem 0 0.4rem; }
-nav { margin: 0.8rem 0 1.6rem; } nav a { margin-right: 1.1rem; color: #0072b2; text-decoration: none; }
-nav a:hover { text-decoration: underline; } .note { color: #555; }
-.wide { overflow-x: auto; max-height: 36rem; overflow-y: auto; } table { border-collapse: collapse; font-size: 0.9rem; }
+  max-width: 1150px; padding: 1.5rem 2rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0.2rem 0 0.4rem; }
+h2 { font-size: 1.3rem; margin: 2.6rem 0 0.6rem; padding-bottom: 0.25rem; border-bottom: 2px solid #0072b2; }
+h3 { font-size: 1.05rem; margin: 1.6rem 0 0.4rem; }
+nav { margin: 0.8rem 0 1.6rem; }
+nav a { margin-right: 1.1rem; color: #0072b2; text-decoration: none; }
+nav a:hover { text-decoration: underline; }
+.wide { overflow-x: auto; max-height: 36rem; overflow-y: auto; }
+table { border-collapse: collapse; font-size: 0.9rem; }
 caption { text-align: left; color: #555; padding-bottom: 0.35rem; }
 th, td { padding: 0.28rem 0.7rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-th.text, td.text { text-align: left; white-space: normal; min-width: 4rem; } thead th { border-bottom: 1.5px solid #333; background: #fff;
-     position: sticky; top: 0; } th small { display: block; font-weight: normal; color: #666; }
-tbody tr:nth-child(even) { background: #f5f7fa; } figure { margin: 1.4rem 0 2rem; }
-figure img { max-width: 100%; height: auto; } figcaption { color: #444; max-width: 56rem; font-size: 0.92rem; }
-dl { display: grid; grid-template-columns: max-content auto; gap: 0.15rem 1.2rem; } dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
-details { margin: 0.8rem 0; } summary { cursor: pointer; color: #0072b2; }
+th.text, td.text { text-align: left; white-space: normal; min-width: 4rem; }
+thead th { border-bottom: 1.5px solid #333; background: #fff; position: sticky; top: 0; vertical-align: bottom; }
+th small { display: block; font-weight: normal; color: #666; }
+tbody tr:nth-child(even) { background: #f5f7fa; }
+figure { margin: 1.4rem 0 2rem; }
+figure img { max-width: 100%; height: auto; }
+figcaption { color: #444; max-width: 56rem; font-size: 0.92rem; }
+dl { display: grid; grid-template-columns: max-content auto; gap: 0.15rem 1.2rem; }
+dt { color: #555; }
+dd { margin: 0; overflow-wrap: anywhere; }
 @media print { nav { display: none; } figure, tr { break-inside: avoid; } .wide { max-height: none; } }
 """
 
@@ -118,10 +125,10 @@ def _heading(name: str, labels: Mapping[str, str], units: Mapping[str, str], is_
 def format_number(value: Any) -> str:
     """Integers as they are, other numbers to four significant digits, a dash for what is not known."""
     if pd.isna(value):
-        return "–"
-    if isinstance(value, bool) or float(value).is_integer() and abs(value) < 1e15 and not isinstance(value, float):
+        return "-"
+    if not isinstance(value, float):
         return str(value)
-    size = abs(float(value))
+    size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.3e}"
     return f"{value:.4g}" if size < 1e4 else f"{value:.0f}"

@@ -5,7 +5,7 @@ Works on arrays and data frames; the files are read and written by `acefit.steps
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,19 +14,10 @@ from numpy.typing import NDArray
 
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
+from acefit.evaluation.predict import Prediction
+from acefit.fit.metrics import low_energy_set
 
 Values = NDArray[np.float64]
-LOW_ENERGY = 1.0
-"""Structures up to this far above the hull, or above the lowest energy of their subset, count as of low energy (eV/atom)."""
-
-
-class Predicted(Protocol):
-    """What `acefit.fit.loss.predict` returns."""
-
-    energies: Values
-    atomic_energies: Values
-    forces: Values
-    stresses: Values
 
 
 class Labels(NamedTuple):
@@ -50,7 +41,7 @@ class Labels(NamedTuple):
 
 
 def find_low_energy(energies_per_atom: Values, effective_energies: Values, subsets: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Mark the structures of low energy: by the distance to the hull where there is one, else by the lowest energy of the subset.
+    """Mark the structures of low energy, each subset by itself (see `acefit.fit.metrics.low_energy_set`).
 
     Parameters
     ----------
@@ -60,21 +51,16 @@ def find_low_energy(energies_per_atom: Values, effective_energies: Values, subse
     Returns
     -------
     is_low : (S,) bool
-        False where there is no energy.
     """
     is_low = np.zeros(len(energies_per_atom), dtype=bool)
-    for subset in np.unique(subsets.astype(str)):
-        rows = subsets == subset
-        known = rows & np.isfinite(energies_per_atom)
-        if known.any():
-            is_low |= known & (energies_per_atom <= energies_per_atom[known].min() + LOW_ENERGY)
-    has_hull = np.isfinite(effective_energies)
-    is_low[has_hull] = effective_energies[has_hull] <= LOW_ENERGY
+    for subset in sorted(set(subsets)):
+        rows = np.array([subset == other for other in subsets])
+        is_low[rows] = low_energy_set(energies_per_atom[rows], effective_energies[rows])
     return is_low
 
 
 def build_tables(
-    structures: StructureSet, predicted: Predicted, labels: Labels, nn_distances: Values
+    structures: StructureSet, predicted: Prediction, labels: Labels, nn_distances: Values
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Put predictions and references side by side.
 
@@ -82,7 +68,7 @@ def build_tables(
     ----------
     structures : StructureSet
         References on the fitted scale.
-    predicted : Predicted
+    predicted : Prediction
         Of the same structures in the same order.
     labels : Labels
     nn_distances : (A,) distance to each atom's nearest neighbour, Angstrom; infinite without one
@@ -111,7 +97,7 @@ def build_tables(
     energies_per_atom = structures.energies / counts
     force_errors = np.linalg.norm(predicted.forces - structures.forces, axis=1)
     volumes = structures.volumes()
-    bulk = structures.pbc.all(axis=1)
+    bulk = np.asarray(structures.pbc).all(axis=1, keepdims=True)
     of_structures: dict[str, object] = {
         "structure": structures.ids,
         "name": list(structures.names),
@@ -129,7 +115,7 @@ def build_tables(
         "nn_min": _finite_or_nan(-_largest_per_structure(-nn_distances, structures.offsets)),
         "volume": np.where(volumes > 0, volumes, np.nan),
         "stress": structures.stresses,
-        "stress_predicted": np.where(bulk[:, None], predicted.stresses, np.nan),
+        "stress_predicted": np.where(bulk, predicted.stresses, np.nan),
         "w_energy": labels.w_energy,
         "w_stress": labels.w_stress,
     }

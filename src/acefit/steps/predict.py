@@ -11,7 +11,7 @@ from acefit.analysis.predictions import Labels, build_tables
 from acefit.artifacts import input_digests, read_arrays, write_table
 from acefit.data.storage import read_neighborlist, read_structures
 from acefit.errors import ArtifactError
-from acefit.fit.loss import predict as predict_structures
+from acefit.evaluation.predict import predict as predict_structures
 from acefit.potential.bbasis import read_potential
 
 
