@@ -18,9 +18,9 @@ class DataSection(Section):
     )
     reference_energy: Annotated[Number | Name | dict[str, Number] | None, Field(union_mode="left_to_right")] = key(
         None,
-        "Energies per atom subtracted from the total energies: a map by element (and `shift`, added per atom), one number for all "
-        "elements, `auto` (least squares over the dataset, then the most dilute structure becomes zero) or the built-in table "
-        "`VASP_PBE_500_0.125_0.1_NM`; absent: the file has corrected energies",
+        "Energies per atom subtracted from the total energies: a map by element (and `shift`, added per atom), one number for "
+        "all elements, `auto` (least squares over the dataset, then the most dilute structure becomes zero) or the built-in "
+        "table `VASP_PBE_500_0.125_0.1_NM`; absent: the file has corrected energies",
         unit="eV/atom",
     )
     ignore_weights: bool = key(False, "Apply the weighting policy even if the dataset brings weights")
@@ -34,6 +34,9 @@ class DataSection(Section):
     on_bad_structure: Literal["stop", "leave_out"] = key(
         "stop", "What a malformed structure does: stop the run, or be left out and listed in the report", ours=True
     )
+    minimum_distance: NonNegative = key(
+        0.3, "A structure with two atoms closer than this counts as malformed", unit="Angstrom", ours=True
+    )
     shards: Count = key(1, "Number of parts of the neighbour lists, computed as separate jobs", ours=True)
 
 
@@ -41,4 +44,4 @@ def _file_name_form(value: Any) -> Any:
     return {"filename": value} if isinstance(value, str | list) else value
 
 
-DataInput = Annotated[DataSection, BeforeValidator(_file_name_form)]
+DataInput = Annotated[DataSection, BeforeValidator(_file_name_form, json_schema_input_type=DataSection | Name | Names)]

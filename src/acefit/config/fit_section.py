@@ -24,16 +24,16 @@ OptimizerName = Literal["BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-constr", "
 Kind = Literal["func", "radial", "all"]
 LadderStep = Annotated[Count | OpenFraction, Field(union_mode="left_to_right")]
 
-# Options of each optimiser; scipy's own names. Those in NO_EFFECT are accepted because inputs carry them along.
+# Options of each optimiser. Those without effect only print, or control what an analytic gradient makes superfluous.
 OPTIMIZER_OPTIONS: dict[str, frozenset[str]] = {
     "BFGS": frozenset({"gtol", "norm", "xrtol", "c1", "c2"}),
     "L-BFGS-B": frozenset({"maxcor", "ftol", "gtol", "maxfun", "maxls"}),
     "CG": frozenset({"gtol", "norm", "c1", "c2"}),
-    "Newton-CG": frozenset({"xtol", "c1", "c2"}),
+    "Newton-CG": frozenset({"xtol", "eps", "c1", "c2"}),
     "trust-constr": frozenset({"gtol", "xtol", "initial_tr_radius"}),
-    "Adam": frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"}),
+    "Adam": frozenset({"learning_rate", "decay", "beta1", "beta2", "epsilon", "gtol"}),
 }
-OPTIONS_WITHOUT_EFFECT = frozenset({"disp", "iprint", "return_all", "eps", "finite_diff_rel_step", "verbose"})
+OPTIONS_WITHOUT_EFFECT = frozenset({"disp", "iprint", "return_all", "finite_diff_rel_step", "verbose"})
 
 
 class LossSettings(Section):
@@ -56,13 +56,13 @@ class LossSettings(Section):
 class UniformWeightingPolicy(Section):
     """Every structure and every atom count the same."""
 
-    type: Literal["UniformWeightingPolicy"] = key("UniformWeightingPolicy", "Name of the policy", ours=True)
+    type: Literal["UniformWeightingPolicy"] = key(..., "Name of the policy", ours=True)
 
 
 class EnergyBasedWeightingPolicy(Section):
     """Structures low in energy count more; structures high in energy or force are left out."""
 
-    type: Literal["EnergyBasedWeightingPolicy"] = key("EnergyBasedWeightingPolicy", "Name of the policy")
+    type: Literal["EnergyBasedWeightingPolicy"] = key(..., "Name of the policy")
     DElow: NonNegative = key(1.0, "Upper end of the lower tier, above the reference chosen with `energy`", unit="eV/atom")
     DEup: Positive = key(10.0, "Structures from here on are left out", unit="eV/atom")
     DFup: Annotated[Positive | None, OR_NONE] = key(
@@ -71,9 +71,7 @@ class EnergyBasedWeightingPolicy(Section):
     DE: Positive = key(1.0, "Offset in the energy weight 1/(e + DE)^2", unit="eV/atom")
     DF: Positive = key(1.0, "Offset in the force weight 1/(|F|^2 + DF)", unit="(eV/Angstrom)^2")
     wlow: Annotated[Fraction | None, OR_NONE] = key(None, "Total energy weight of the lower tier")
-    energy: Literal["convex_hull", "cohesive"] = key(
-        "convex_hull", "Energies count from the convex hull or from the lowest energy"
-    )
+    energy: Literal["convex_hull", "cohesive"] = key("convex_hull", "Energies count from the convex hull or the lowest energy")
     reftype: Literal["all", "bulk", "cluster"] = key("all", "Use all structures, only fully periodic ones, or only the others")
     nfit: Annotated[Count | None, OR_NONE] = key(None, "Number of structures to draw, lower tier first")
     n_lower: Annotated[Whole | None, OR_NONE] = key(None, "Number of structures to draw from the lower tier (with n_upper)")
@@ -85,7 +83,7 @@ class EnergyBasedWeightingPolicy(Section):
 class ExternalWeightingPolicy(Section):
     """Weights are read from a file; structures without a weight there are left out."""
 
-    type: Literal["ExternalWeightingPolicy"] = key("ExternalWeightingPolicy", "Name of the policy")
+    type: Literal["ExternalWeightingPolicy"] = key(..., "Name of the policy")
     filename: Name | None = key(None, "File with the columns w_energy and w_forces and an index into the dataset")
     filename_or_df: Name | None = key(None, "Other name of `filename`")
 
@@ -128,7 +126,7 @@ class FitSection(Section):
 
     loss: LossSettings = key(LossSettings(), "Terms of the loss")
     weighting: Weighting | None = key(None, "Weighting policy; default: uniform, or the weights of the dataset")
-    optimizer: Annotated[OptimizerName, BeforeValidator(_spelling)] = key("BFGS", "Minimiser; Adam works on random batches")
+    optimizer: Annotated[OptimizerName, BeforeValidator(_spelling)] = key("BFGS", "Minimiser")
     maxiter: Whole = key(100, "Largest number of iterations of one minimisation, that is per fit cycle and ladder step")
     options: dict[str, Annotated[StrictBool | Number, Field(union_mode="left_to_right")]] = key(
         {},
@@ -160,7 +158,8 @@ class FitSection(Section):
     )
     trainable_parameters: str | list[str] | dict[str, Kind | list[Kind]] = key(
         "ALL",
-        "What is fitted: ALL, func, radial, UNARY ... QUINARY, blocks such as AlNi, a list of these, or a map to func, radial, all",
+        "What is fitted: ALL, func, radial, UNARY ... QUINARY, blocks such as AlNi, a list of these, or a map of them to func, "
+        "radial or all",
     )
     min_relative_train_loss_per_iter: Number | None = key(
         None, "Stop a minimisation when the training loss falls more slowly than this share per iteration throughout the patience"
@@ -176,7 +175,7 @@ class FitSection(Section):
     )
     max_memory: Positive | None = key(
         None,
-        "Memory of one fit; a fit that needs more stops before it starts. Default: what Snakemake grants",
+        "Memory to reserve for one fit; default: estimated from the size of the data",
         unit="MB",
         ours=True,
     )
@@ -190,7 +189,7 @@ class BackendSection(Section):
 
     tables: bool = key(False, "Fit and predict with tabulated radial functions, as pacemaker's evaluators do", ours=True)
     display_step: Count = key(20, "The test set is evaluated every so many iterations")
-    batch_size: Count = key(10, "Number of structures in one batch of Adam")
+    batch_size: Any = key(None, "Number of structures per batch", ignored="the whole set is evaluated at once")
     evaluator: Any = key(None, "Program that evaluates the loss", ignored="there is one evaluator")
     batch_size_reduction: Any = key(None, "Retry with smaller batches", ignored=NOT_NEEDED)
     batch_size_reduction_factor: Any = key(None, "Factor of that reduction", ignored=NOT_NEEDED)

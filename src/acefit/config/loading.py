@@ -13,6 +13,7 @@ from acefit.config.source import KeyPath, Source, read_source
 from acefit.errors import ConfigError
 
 PathLike = str | Path
+STAND_IN = "file"  # for a key that must be given and is not, while the others are checked
 
 
 def load_config(path: PathLike) -> Config:
@@ -70,11 +71,10 @@ def _parse(data: dict[Any, Any]) -> tuple[Config | None, list[Problem]]:
     except ValidationError as error:
         problems = problems_from_errors(error.errors(include_url=False), data)
     sound = _without(data, [problem.path for problem in problems])
-    if not isinstance(sound.get("data"), dict | str | list) or (
-        isinstance(sound["data"], dict) and "filename" not in sound["data"]
-    ):
-        sound["data"] = {**(sound["data"] if isinstance(sound.get("data"), dict) else {}), "filename": "missing"}
-    for candidate in (sound, {**sound, "potential": "missing"}):
+    section = sound.get("data")
+    if isinstance(section, dict) or section is None:
+        sound["data"] = {"filename": STAND_IN, **(section or {})}
+    for candidate in (sound, {**sound, "potential": STAND_IN}):
         try:
             return Config.model_validate(candidate), problems
         except ValidationError:

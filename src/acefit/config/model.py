@@ -26,14 +26,16 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")] | None = key(
         None,
-        "Name of the run and of its folder in `results/`; default: the name of the configuration file or its folder",
+        "Name of the run and its folder in `results/`; default: that of the configuration file or its folder",
         ours=True,
     )
     cutoff: Positive | None = key(
         None, "Accepted for compatibility; neighbours are taken up to the largest rcut of the bonds", unit="Angstrom"
     )
     seed: Seed = key(42, "Seed of all random choices")
-    metadata: Annotated[dict[str, str], BeforeValidator(_to_text)] = key({}, "Free text entries written to the potential")
+    metadata: Annotated[dict[str, str], BeforeValidator(_to_text, json_schema_input_type=dict[str, Any])] = key(
+        {}, "Free text entries written to the potential"
+    )
     potential: PotentialSection = key(..., "What is fitted: a basis to construct, or a potential file")
     data: DataInput = key(..., "Datasets")
     fit: FitSection = key(FitSection(), "How the parameters are fitted")

@@ -105,10 +105,8 @@ class PotentialDefinition(StartingPoint):
     deltaSplineBins: Positive = key(0.001, DELTA_SPLINE_BINS, unit="Angstrom")
     elements: Names = key(..., "Chemical symbols; the potential orders them alphabetically")
     embeddings: dict[str, EmbeddingSettings] = key({}, "Embedding by keyword (ALL, UNARY) or element")
-    bonds: dict[str, BondSettings] = key(
-        {}, "Bond settings by keyword (ALL, UNARY, BINARY), element or pair (`AlNi` is also `NiAl`)"
-    )
-    functions: Functions = key(Functions(), "Functions by keyword or block")
+    bonds: dict[str, BondSettings] = key({}, "Settings by keyword (ALL, UNARY, BINARY), element or pair (`AlNi` is also `NiAl`)")
+    functions: Functions = key(Functions.model_validate({}), "Functions by keyword or block")
 
 
 class PotentialFile(StartingPoint):
@@ -179,5 +177,5 @@ PotentialSection = Annotated[
     | Annotated[PotentialFile, Tag("PotentialFile")]
     | Annotated[SingleElementPotential, Tag("SingleElementPotential")],
     Discriminator(potential_form),
-    BeforeValidator(_file_name_form),
+    BeforeValidator(_file_name_form, json_schema_input_type=PotentialDefinition | PotentialFile | SingleElementPotential | Name),
 ]

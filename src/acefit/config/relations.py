@@ -126,8 +126,6 @@ def relation_notices(config: Config) -> list[str]:
     notices = [*_ignored_keys(config, ""), *potential_notices(config), *_data_notices(config), *_fit_notices(config.fit)]
     if config.fit.min_relative_test_loss_per_iter is not None and not has_test_set(config):
         notices.append("fit.min_relative_test_loss_per_iter: has no effect without a test set")
-    if "batch_size" in config.backend.model_fields_set and config.fit.optimizer != "Adam":
-        notices.append(f"backend.batch_size: has no effect with {config.fit.optimizer}; the whole set is evaluated at once")
     return notices
 
 

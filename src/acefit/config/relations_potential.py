@@ -1,6 +1,6 @@
 """Checks of the `potential` section that need several keys: which entries fit the elements, what a pair ends up with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from acefit.config.elements import KEYWORDS, SYMBOLS, keyword_arity, split_key
 from acefit.config.fields import as_list
@@ -50,7 +50,7 @@ def _element_problems(definition: PotentialDefinition) -> Iterator[Problem]:
 def _key_problems(definition: PotentialDefinition) -> Iterator[Problem]:
     """Yield entries whose key is neither a keyword of the section nor made of its elements."""
     known = set(definition.elements)
-    sections = {
+    sections: dict[str, tuple[Iterable[str], tuple[str, ...], int, str]] = {
         "embeddings": (definition.embeddings, KEYWORDS[:2], 1, "an element"),
         "bonds": (definition.bonds, KEYWORDS[:3], 2, "an element or a pair such as AlNi"),
         "functions": (definition.functions.shapes, KEYWORDS, len(known), "a block such as AlNi"),
@@ -126,8 +126,7 @@ def _one_bond_problems(pair: Pair, merged: Merged) -> Iterator[Problem]:
     if rcut is not None and dcut > rcut:
         yield problem("dcut", f"{dcut:g} Angstrom must not exceed rcut = {rcut:g} Angstrom")
     if delta_in > r_in:
-        if "delta_in" in merged:
-            yield problem("delta_in", f"{delta_in:g} Angstrom must not exceed r_in = {r_in:g} Angstrom")
+        yield problem("delta_in", f"{delta_in:g} Angstrom must not exceed r_in = {r_in:g} Angstrom")
     if _value(merged, "inner_cutoff_type") == "zbl":
         if delta_in == 0:
             yield problem("delta_in", "must be positive with inner_cutoff_type: zbl; 0.1 Angstrom is usual")
@@ -174,7 +173,7 @@ def _shape_notices(definition: PotentialDefinition) -> Iterator[str]:
         radial, angular = shape.nradmax_by_orders, shape.lmax_by_orders
         if radial and angular and len(radial) != len(angular):
             orders = min(len(radial), len(angular))
-            yield f"potential.functions.{name}: nradmax_by_orders and lmax_by_orders differ in length; orders 1 to {orders} are used"
+            yield f"potential.functions.{name}: nradmax_by_orders and lmax_by_orders differ in length; {orders} orders are used"
 
 
 def _bond_notices(config: Config, definition: PotentialDefinition) -> Iterator[str]:

@@ -1,0 +1,59 @@
+"""Where files named in the configuration are looked for."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from acefit.errors import ConfigError
+
+DATA_VARIABLE = "PACEMAKERDATAPATH"
+
+
+def resolve_file(
+    name: str,
+    *,
+    what: str,
+    base_path: Path,
+    datapath: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Find a file named in the configuration.
+
+    Places in this order: the name as given (from the working directory), inside `datapath`, from the folder of the
+    configuration file, and inside `datapath` as seen from there.
+
+    Parameters
+    ----------
+    name : file name, absolute or relative; `~` stands for the home folder
+    what : key under which the name was given, for the error
+    base_path : folder of the configuration file
+    datapath : folder of datasets; if absent, the variable PACEMAKERDATAPATH of the environment
+    environment : environment variables; none if absent, so that only datasets depend on them
+
+    Returns
+    -------
+    Path relative to the working directory if the file is below it, else absolute.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file; lists the places.
+    """
+    given = Path(name).expanduser()
+    folder = datapath or (environment or {}).get(DATA_VARIABLE)
+    candidates = [given]
+    if folder:
+        candidates.append(Path(folder).expanduser() / given)
+    candidates.append(base_path / given)
+    if folder:
+        candidates.append(base_path / Path(folder).expanduser() / given)
+    places = list(dict.fromkeys(Path(os.path.abspath(candidate)) for candidate in candidates))
+    for place in places:
+        if place.is_file():
+            here = Path.cwd()
+            return str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
+    tried = "\n".join(f"  {place}" for place in places)
+    hint = (
+        "" if folder or environment is None else f"\nset data.datapath or the environment variable {DATA_VARIABLE} to its folder"
+    )
+    raise ConfigError(f"{what}: no file '{name}'; looked for\n{tried}{hint}")

@@ -1,0 +1,252 @@
+"""What each stage of the pipeline takes from the configuration: plain values that can be written as JSON.
+
+Every subset holds exactly what its stage uses, so that a changed key reruns the stages it concerns and no others.
+"""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from acefit.config.elements import KEYWORDS, keyword_arity, split_key
+from acefit.config.fields import as_list
+from acefit.config.fit_section import OPTIMIZER_OPTIONS, EnergyBasedWeightingPolicy, ExternalWeightingPolicy
+from acefit.config.merging import given_keys, merged_bonds, with_defaults
+from acefit.config.model import Config
+from acefit.config.paths import resolve_file
+from acefit.config.potential_section import PotentialDefinition, PotentialFile
+from acefit.errors import ConfigError
+
+Plain = dict[str, Any]
+
+UNTELLING_NAMES = ("config", "input")
+PERTURBATIONS = ("noise_relative_sigma", "noise_absolute_sigma", "randomize_func_coeffs")
+_RCUT = re.compile(r"\brcutij:\s*([-+.\deE]+)")
+_METADATA = re.compile(r"^metadata:.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def run_name(config: Config, config_path: str | Path | None = None) -> str:
+    """Name of the run: `name`, else the name of the configuration file, or of its folder if that says nothing."""
+    if config.name:
+        return config.name
+    path = Path(os.path.abspath(config_path)) if config_path else Path("config.yaml").absolute()
+    word = path.parent.name if path.stem in UNTELLING_NAMES else path.stem
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", word).strip("-.") or "fit"
+
+
+def potential_files(config: Config) -> list[str]:
+    """Resolve the potential files the basis is built from: the fixed shape first, then the initial potentials.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing.
+    """
+    basis = config.basis
+    names = [("potential.filename", basis.filename)] if isinstance(basis, PotentialFile) else []
+    names += [("potential.initial_potential", name) for name in as_list(basis.initial_potential)]
+    return [resolve_file(name, what=what, base_path=config.base_path) for what, name in names]
+
+
+def neighbor_cutoff(config: Config) -> float:
+    """Largest outer cutoff of all bonds in Angstrom, those of the potential files included.
+
+    Raises
+    ------
+    ConfigError
+        If a potential file is missing or defines no bond.
+    """
+    cutoffs = []
+    if isinstance(config.basis, PotentialDefinition):
+        cutoffs = [float(merged["rcut"].value) for merged in merged_bonds(config.basis).values() if "rcut" in merged]
+    for path in potential_files(config):
+        found = [float(text) for text in _RCUT.findall(Path(path).read_text(encoding="utf-8"))]
+        if not found:
+            raise ConfigError(f"{path}: no bond (rcutij) in this file; is it a B-basis potential?")
+        cutoffs += found
+    return max(cutoffs)
+
+
+def data_files(config: Config) -> list[dict[str, str]]:
+    """Datasets with the subset they belong to: `train`, or `test` for those of `test_filename`.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing.
+    """
+    groups = (("filename", "train", config.data.filename), ("test_filename", "test", config.data.test_filename))
+    return [
+        {"path": _data_path(config, name, f"data.{key}"), "subset": subset}
+        for key, subset, names in groups
+        for name in as_list(names)
+    ]
+
+
+def _data_path(config: Config, name: str, what: str) -> str:
+    return resolve_file(name, what=what, base_path=config.base_path, datapath=config.data.datapath, environment=os.environ)
+
+
+def reference_energy(config: Config) -> float | str | dict[str, float] | None:
+    """Reference energies as given, or those in the metadata of the potential a fit starts from.
+
+    Raises
+    ------
+    ConfigError
+        If several initial potentials disagree, or an entry cannot be read.
+    """
+    if config.data.reference_energy is not None:
+        return config.data.reference_energy
+    found = {path: energies for path in potential_files(config) if (energies := _stored_references(path)) is not None}
+    if any(energies != next(iter(found.values())) for energies in found.values()):
+        raise ConfigError(f"data.reference_energy: {', '.join(found)} were fitted with different ones; say which to use")
+    return next(iter(found.values()), None)
+
+
+def _stored_references(path: str) -> dict[str, float] | None:
+    """Read `reference_energy` from the metadata of a potential without reading its functions."""
+    block = _METADATA.search(Path(path).read_text(encoding="utf-8"))
+    try:
+        metadata = (yaml.safe_load(block.group()) or {}).get("metadata") if block else None
+        text = (metadata or {}).get("reference_energy")
+        energies = json.loads(text) if isinstance(text, str) else text
+        return None if energies is None else {str(key): float(value) for key, value in energies.items()}
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: reference_energy in its metadata cannot be read: {error}") from error
+
+
+def dataset_params(config: Config) -> Plain:
+    """Datasets, how they are read, and reference energies."""
+    data = config.data
+    reading = ("energy_key", "forces_key", "stress_key", "group_key", "on_bad_structure", "minimum_distance")
+    return {
+        "files": data_files(config),
+        "reading": {key: getattr(data, key) for key in reading},
+        "reference_energy": reference_energy(config),
+    }
+
+
+def dataset_digest(config: Config) -> str:
+    """Short name of the data settings; configurations with the same ones share dataset and neighbour lists."""
+    text = json.dumps(dataset_params(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def neighborlists_params(config: Config) -> Plain:
+    """Cutoff in Angstrom and number of parts."""
+    return {"cutoff": neighbor_cutoff(config), "n_shards": config.data.shards}
+
+
+def split_params(config: Config) -> Plain:
+    """How structures are set aside for testing; nothing but empty values if none are."""
+    size = config.data.test_size
+    draws = size is not None
+    return {"test_size": size, "stratify": config.data.stratify and draws, "seed": config.seed if draws else None}
+
+
+def weights_params(config: Config) -> Plain:
+    """Policy of the weights; `weighting` is None for uniform weights."""
+    policy, settings = config.fit.weighting, None
+    if isinstance(policy, EnergyBasedWeightingPolicy):
+        settings = policy.model_dump(exclude={"cutoff"})
+        settings["seed"] = config.seed if policy.seed is None else policy.seed
+    elif isinstance(policy, ExternalWeightingPolicy):
+        settings = {"type": policy.type, "filename": _data_path(config, policy.file, "fit.weighting.filename")}
+    return {"weighting": settings, "ignore_weights": config.data.ignore_weights, "aug_factor": config.data.aug_factor}
+
+
+def basis_params(config: Config) -> Plain:
+    """Potential section with all defaults in place and files resolved, and the plan of the ladder.
+
+    `seed` is None unless initial coefficients are drawn.
+    """
+    section = _potential_section(config)
+    fit = {key: getattr(config.fit, key) for key in ("ladder_step", "ladder_type", "ladder_mode")}
+    draws = any(shape.get("coefs_init") == "random" for shape in section.get("functions", {}).values() if isinstance(shape, dict))
+    return {"potential": section, "fit": fit, "seed": config.seed if draws else None}
+
+
+def _potential_section(config: Config) -> Plain:
+    basis, files = config.basis, potential_files(config)
+    common = {"overwrite_blocks_from_initial_bbasis": basis.overwrite_blocks_from_initial_bbasis}
+    if isinstance(basis, PotentialFile):
+        own = {"filename": files[0], "reset": basis.reset, "deltaSplineBins": basis.deltaSplineBins}
+        return {**own, **common, "initial_potential": files[1:]}
+    return {
+        "elements": sorted(basis.elements),
+        "deltaSplineBins": basis.deltaSplineBins,
+        **with_defaults(basis),
+        "functions": _functions(basis),
+        **common,
+        "initial_potential": files,
+    }
+
+
+def _functions(basis: PotentialDefinition) -> Plain:
+    """Entries with the default of `coefs_init` in the weakest entry of each block."""
+    shapes = basis.functions.shapes
+    entries: Plain = {}
+    for name, shape in shapes.items():
+        arity = keyword_arity(name) if name in KEYWORDS else len(split_key(name))
+        weaker = {"ALL", KEYWORDS[min(arity, 5)]} - {name}
+        default = {} if name != "ALL" and weaker & set(shapes) else {"coefs_init": shape.coefs_init}
+        entries[name] = {**default, **given_keys(shape)}
+    entries["number_of_functions_per_element"] = basis.functions.number_of_functions_per_element
+    return entries
+
+
+def fit_params(config: Config, cycle: int) -> Plain:
+    """Everything one minimisation depends on besides its input files.
+
+    Parameters
+    ----------
+    cycle : number of the cycle, from 0; the first one is neither perturbed nor a restart, so that it survives a change of these
+    """
+    fit = config.fit
+    keys = ("optimizer", "maxiter", "trainable_parameters", "early_stopping_patience", "callback_errors", *PERTURBATIONS)
+    thresholds = ("min_relative_train_loss_per_iter", "min_relative_test_loss_per_iter")
+    settings: Plain = {key: getattr(fit, key) for key in (*keys, *thresholds)}
+    settings["loss"] = fit.loss.model_dump()
+    settings["options"] = {key: value for key, value in fit.options.items() if key in OPTIMIZER_OPTIONS[fit.optimizer]}
+    settings["restarts"] = restarts(config)
+    settings["callbacks"] = as_list(fit.callbacks)
+    settings["callback_folders"] = [".", str(config.base_path)] if fit.callbacks else []
+    settings["display_step"] = config.backend.display_step
+    settings["tables"] = config.backend.tables
+    if cycle == 0:
+        settings.update(dict.fromkeys(PERTURBATIONS, 0.0), restarts="chain")
+    return {"fit": settings, "seed": config.seed}
+
+
+def fit_memory(config: Config) -> float | None:
+    """Memory to reserve for one fit in MB, None to estimate it; a resource, which reruns nothing when it changes."""
+    return config.fit.max_memory
+
+
+def restarts(config: Config) -> str:
+    """`chain` or `parallel`, with the default resolved."""
+    return config.fit.restarts or ("parallel" if config.fit.randomize_func_coeffs > 0 else "chain")
+
+
+def select_params(config: Config) -> Plain:
+    """Whether all cycles are kept as an ensemble."""
+    return {"ensemble": config.fit.randomize_func_coeffs > 0}
+
+
+def potential_params(config: Config) -> Plain:
+    """What is done to the selected potential: core repulsion and metadata."""
+    return {"repulsion": config.fit.repulsion, "metadata": config.metadata}
+
+
+def predict_params(config: Config) -> Plain:
+    """How the final potential is evaluated."""
+    return {"tables": config.backend.tables}
+
+
+def report_params(config: Config, config_path: str | Path | None = None) -> Plain:
+    """Name that heads the report."""
+    return {"name": run_name(config, config_path)}
