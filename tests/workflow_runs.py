@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,11 +21,11 @@ CONFIGS = ROOT / "tests" / "config"
 
 
 class Answer(NamedTuple):
-    """What Snakemake said: exit code, number of jobs per rule, output files of the jobs, everything it printed."""
+    """What Snakemake said: exit code, number of planned jobs per rule, fits as (step, cycle), everything it printed."""
 
     code: int
     jobs: dict[str, int]
-    outputs: list[str]
+    fits: list[tuple[int, int]]
     text: str
 
 
@@ -89,18 +88,11 @@ def run(folder: Path, config: Path | None, *arguments: str, cores: int = 2, envi
         check=False,
         timeout=600,
     )
-    jobs: Counter[str] = Counter()
-    outputs = []
-    rule = None
-    for text in done.stdout.splitlines():
-        if started := re.match(r"^(?:local)?(?:rule|checkpoint) (\w+):$", text):
-            rule = started[1]
-            jobs[rule] += 1
-        elif rule and text.startswith("    output: "):
-            outputs += text.removeprefix("    output: ").split(", ")
-    for target in ("all", "default"):
-        jobs.pop(target, None)
-    return Answer(done.returncode, dict(jobs), outputs, done.stdout)
+    jobs: dict[str, int] = {}
+    for table in re.findall(r"^job +count\n[- ]+\n((?:\w+ +\d+\n)+)", done.stdout, re.MULTILINE):
+        jobs = {name: int(number) for name, number in map(str.split, table.splitlines()) if name not in {"all", "default", "total"}}
+    fits = re.findall(r"Fitting ladder step (\d+), cycle (\d+)", done.stdout)
+    return Answer(done.returncode, jobs, sorted({(int(step), int(cycle)) for step, cycle in fits}), done.stdout)
 
 
 def planned(folder: Path, config: Path | None, *arguments: str, **keywords) -> Answer:

@@ -12,15 +12,15 @@ checkpoint basis:
         f"{RUN}/logs/basis.log",
     benchmark:
         f"{RUN}/benchmarks/basis.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=2000,
     params:
-        settings=basis_settings(CONFIG),
+        settings=stages.basis_params(CONFIG),
         code=step_digest("basis"),
     message:
         "Building the basis and the plan of the ladder"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/basis.py"

@@ -9,15 +9,15 @@ rule dataset:
         f"{DATASET}/logs/dataset.log",
     benchmark:
         f"{DATASET}/benchmarks/dataset.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, input: 1000 + 40 * max(1, int(input.size_mb)),
     params:
-        settings=dataset_settings(CONFIG),
+        settings=stages.dataset_params(CONFIG),
         code=step_digest("dataset"),
     message:
         "Reading structures from {input.files}"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/dataset.py"

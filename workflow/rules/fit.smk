@@ -19,18 +19,18 @@ rule fit:
         f"{RUN}/logs/fit/step-{{step}}-cycle-{{cycle}}.log",
     benchmark:
         f"{RUN}/benchmarks/fit/step-{{step}}-cycle-{{cycle}}.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: fit_threads
     resources:
         mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
     params:
-        settings=fit_settings(CONFIG),
+        settings=lambda wildcards: stages.fit_params(CONFIG, int(wildcards.cycle)),
         step=lambda wildcards: int(wildcards.step),
         cycle=lambda wildcards: int(wildcards.cycle),
         content=basis_content,
         code=step_digest("fit"),
     message:
         "Fitting ladder step {wildcards.step}, cycle {wildcards.cycle}"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/fit.py"

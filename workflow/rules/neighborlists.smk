@@ -3,20 +3,20 @@ rule neighborlists:
         structures=f"{DATASET}/structures.parquet",
         atoms=f"{DATASET}/atoms.parquet",
     output:
-        shard=f"{NEIGHBORLISTS}/shard-{{shard}}-of-{N_SHARDS:03d}.parquet",
+        shard=f"{NEIGHBORLISTS}/shard-{{shard}}-of-{NEIGHBORS['n_shards']:03d}.parquet",
     log:
-        f"{NEIGHBORLISTS}/logs/shard-{{shard}}-of-{N_SHARDS:03d}.log",
+        f"{NEIGHBORLISTS}/logs/shard-{{shard}}-of-{NEIGHBORS['n_shards']:03d}.log",
     benchmark:
-        f"{NEIGHBORLISTS}/benchmarks/shard-{{shard}}-of-{N_SHARDS:03d}.tsv"
+        f"{NEIGHBORLISTS}/benchmarks/shard-{{shard}}-of-{NEIGHBORS['n_shards']:03d}.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=4000,
     params:
-        settings=neighborlists_settings(CONFIG),
+        settings=NEIGHBORS,
         code=step_digest("neighborlists"),
     message:
         "Finding neighbours, part {wildcards.shard}"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/neighborlists.py"

@@ -12,15 +12,15 @@ rule potential:
         f"{RUN}/logs/potential.log",
     benchmark:
         f"{RUN}/benchmarks/potential.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=2000,
     params:
-        settings=potential_settings(CONFIG),
+        settings=stages.potential_params(CONFIG),
         code=step_digest("potential"),
     message:
         "Writing the potential with its core repulsion and metadata"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/potential.py"

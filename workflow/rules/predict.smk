@@ -13,15 +13,15 @@ rule predict:
         f"{RUN}/logs/predict.log",
     benchmark:
         f"{RUN}/benchmarks/predict.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: MAX_THREADS
     resources:
         mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
     params:
-        settings=predict_settings(CONFIG),
+        settings=stages.predict_params(CONFIG),
         code=step_digest("predict"),
     message:
         "Predicting all structures with the final potential"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/predict.py"

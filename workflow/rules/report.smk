@@ -9,14 +9,15 @@ rule report:
         f"{RUN}/logs/report.log",
     benchmark:
         f"{RUN}/benchmarks/report.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=3000,
     params:
+        settings=stages.report_params(CONFIG, CONFIG_FILES[-1]),
         code=step_digest("report"),
     message:
         "Drawing figures and tables of the report"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/report.py"

@@ -10,15 +10,15 @@ rule select:
         f"{RUN}/logs/select/step-{{step}}.log",
     benchmark:
         f"{RUN}/benchmarks/select/step-{{step}}.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=1000,
     params:
-        settings=select_settings(CONFIG),
+        settings=stages.select_params(CONFIG),
         code=step_digest("select"),
     message:
         "Choosing the best cycle of ladder step {wildcards.step}"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/select.py"

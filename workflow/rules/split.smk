@@ -7,15 +7,15 @@ rule split:
         f"{RUN}/logs/split.log",
     benchmark:
         f"{RUN}/benchmarks/split.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=1000,
     params:
-        settings=split_settings(CONFIG),
+        settings=stages.split_params(CONFIG),
         code=step_digest("split"),
     message:
         "Dividing the structures into training and test set"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/split.py"

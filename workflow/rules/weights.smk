@@ -3,6 +3,7 @@ rule weights:
         structures=f"{DATASET}/structures.parquet",
         atoms=f"{DATASET}/atoms.parquet",
         split=f"{RUN}/split/split.parquet",
+        given=WEIGHT_FILE,
     output:
         structures=f"{RUN}/weights/structures.parquet",
         atoms=f"{RUN}/weights/atoms.parquet",
@@ -11,15 +12,15 @@ rule weights:
         f"{RUN}/logs/weights.log",
     benchmark:
         f"{RUN}/benchmarks/weights.tsv"
+    conda:
+        "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=2000,
     params:
-        settings=weights_settings(CONFIG),
+        settings=stages.weights_params(CONFIG),
         code=step_digest("weights"),
     message:
         "Weighting structures and atoms"
-    conda:
-        "../envs/acefit.yaml"
     script:
         "../scripts/weights.py"

@@ -1,0 +1,115 @@
+# Checked settings, folders, and the functions by which rules find their inputs.
+import os
+from functools import cache
+from pathlib import Path
+
+from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
+from acefit.artifacts import file_digest, read_yaml
+from acefit.config import loading, stages
+from acefit.errors import AcefitError
+from acefit.workflow import step_digest
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+MAX_THREADS = 64  # cut down to the cores given on the command line or by a profile
+
+
+CONFIG_FILES = workflow.overwrite_configfiles or workflow.configfiles
+
+try:
+    CONFIG = loading.validate_config(config, CONFIG_FILES)
+    RUN = f"results/{stages.run_name(CONFIG, CONFIG_FILES[-1])}"
+    DATASET = f"results/shared/dataset-{stages.dataset_digest(CONFIG)}"
+    NEIGHBORS = stages.neighborlists_params(CONFIG)
+    DATA_FILES = [entry["path"] for entry in stages.data_files(CONFIG)]
+    POTENTIAL_FILES = stages.potential_files(CONFIG)
+    WEIGHT_FILE = (stages.weights_params(CONFIG)["weighting"] or {}).get("filename", [])
+except AcefitError as error:
+    raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process:
+    for notice in CONFIG.notices:
+        logger.info(notice)
+
+NEIGHBORLISTS = f"{DATASET}/neighborlists-{NEIGHBORS['cutoff']}"
+SHARDS = [f"{NEIGHBORLISTS}/shard-{k:03d}-of-{NEIGHBORS['n_shards']:03d}.parquet" for k in range(NEIGHBORS["n_shards"])]
+FIT = f"{RUN}/fit/step-{{step}}/cycle-{{cycle}}"
+CYCLES = CONFIG.fit.fit_cycles
+PARALLEL = stages.restarts(CONFIG) == "parallel"
+
+# The environment of conda installs this package from here (workflow/envs/acefit.post-deploy.sh)
+os.environ.setdefault("ACEFIT_SOURCE", str(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]))
+
+
+wildcard_constraints:
+    step=r"\d{2,}",
+    cycle=r"\d{2,}",
+    shard=r"\d{3}",
+
+
+@cache
+def _read_plan(path, modified):
+    return read_yaml(path)
+
+
+def plan():
+    """The ladder, known once the checkpoint has run."""
+    path = checkpoints.basis.get().output.ladder
+    return _read_plan(path, os.stat(path).st_mtime_ns)
+
+
+def step_file(wildcards):
+    """Functions of a ladder step."""
+    return f"{RUN}/basis/steps/{plan()['steps'][int(wildcards.step)]['file']}"
+
+
+def start_potential(wildcards):
+    """What a ladder step starts from: the best of the step before."""
+    step = int(wildcards.step)
+    return f"{RUN}/select/step-{step - 1:02d}/potential.yaml" if step else ancient(f"{RUN}/basis/start.yaml")
+
+
+def basis_content(wildcards):
+    """Digests of the basis files a fit reads, in place of their dates."""
+    step = plan()["steps"][int(wildcards.step)]
+    return {"step": step["sha256"], "start": None if int(wildcards.step) else file_digest(f"{RUN}/basis/start.yaml")}
+
+
+def earlier_cycles(wildcards):
+    """Results a cycle may start from: of all earlier cycles of its step, or of the first one alone."""
+    cycle = int(wildcards.cycle)
+    return cycle_files(wildcards, "result.yaml", min(cycle, 1) if PARALLEL else cycle)
+
+
+def cycle_files(wildcards, name, n_cycles=CYCLES):
+    """One file of each cycle of a step."""
+    return [f"{RUN}/fit/step-{wildcards.step}/cycle-{c:02d}/{name}" for c in range(n_cycles)]
+
+
+def all_fits(name):
+    """One file of each cycle of each step."""
+    return [f"{RUN}/fit/step-{s:02d}/cycle-{c:02d}/{name}" for s in range(len(plan()["steps"])) for c in range(CYCLES)]
+
+
+def last_selected(wildcards):
+    """The best potential of the last ladder step."""
+    n_steps = len(plan()["steps"])
+    return f"{RUN}/select/step-{n_steps - 1:02d}/potential.yaml" if n_steps else f"{RUN}/basis/start.yaml"
+
+
+def fit_threads(wildcards):
+    """All cores for a fit that runs alone; restarts that run side by side share them."""
+    at_once = CYCLES - 1 if PARALLEL and int(wildcards.cycle) else 1
+    cores = workflow.resource_settings.cores or MAX_THREADS
+    return max(1, min(cores, MAX_THREADS) // at_once)
+
+
+def report_files(entries, file_name, folder="."):
+    """Outputs of the report with the category and caption of each."""
+
+    def marked(name, entry):
+        path = os.path.normpath(f"{RUN}/report/{folder}/{file_name(name)}")
+        caption = f"../report/{entry.category.lower()}.rst"
+        return report(path, caption=caption, category=entry.category, labels={"shown": name})
+
+    return [marked(name, entry) for name, entry in entries.items()]
