@@ -128,6 +128,25 @@ WEIGHTS_ATOMS = Contract(
     ),
 )
 
+FUNCTIONS = Contract(
+    "functions",
+    1,
+    (
+        Column("function", "int64", "1", "position in canonical order, from 0"),
+        Column("element", "string", "1", "central element"),
+        Column("block", "string", "1", "central element and the other distinct elements, sorted"),
+        Column("order", "int64", "1", "number of A factors"),
+        Column("neighbours", "string", "1", "element of each slot"),
+        Column("n", "string", "1", "radial index of each slot, from 1; of the base function for order 1"),
+        Column("l", "string", "1", "angular momentum of each slot"),
+        Column("lint", "string", "1", "intermediate angular momenta; empty below order 3"),
+        Column("power", "int64", "1", "order + sum of n + sum of l, the key of ladder_type power_order"),
+        Column("first_parameter", "int64", "1", "entry of the parameter vector with the coefficient of the first density"),
+        Column("n_parameters", "int64", "1", "number of coefficients, one per density of the central element"),
+        Column("step", "int64", "1", "ladder step that adds the function; -1 when it is there from the start"),
+    ),
+)
+
 PREDICTED_STRUCTURES = Contract(
     "predicted_structures",
     1,
@@ -148,7 +167,9 @@ PREDICTED_STRUCTURES = Contract(
         Column("nn_min", "float64", "Å", "shortest distance; NaN when no two atoms are closer than the cutoff"),
         Column("volume", "float64", "Å^3", "volume of the cell; NaN without a three-dimensional cell"),
         Column("stress", "float64[6]", "eV/Å^3", "reference; ASE sign, Voigt order xx yy zz yz xz xy; NaN when absent"),
-        Column("stress_predicted", "float64[6]", "eV/Å^3", "predicted, as the reference; NaN unless periodic in three directions"),
+        Column(
+            "stress_predicted", "float64[6]", "eV/Å^3", "predicted, as the reference; NaN unless periodic in three directions"
+        ),
         Column("w_energy", "float64", "1", "energy weight; 0 when excluded"),
         Column("w_stress", "float64", "1", "stress weight; 0 when excluded or without a stress"),
     ),
@@ -171,5 +192,5 @@ PREDICTED_ATOMS = Contract(
 
 CONTRACTS: dict[str, Contract] = {
     c.name: c
-    for c in (STRUCTURES, ATOMS, NEIGHBORLIST, SPLIT, WEIGHTS, WEIGHTS_ATOMS, PREDICTED_STRUCTURES, PREDICTED_ATOMS)
+    for c in (STRUCTURES, ATOMS, NEIGHBORLIST, SPLIT, WEIGHTS, WEIGHTS_ATOMS, FUNCTIONS, PREDICTED_STRUCTURES, PREDICTED_ATOMS)
 }

@@ -35,6 +35,7 @@ from acefit.potential.shapes import Shape, delta_crad, resize_bond, shape_of
 log = logging.getLogger(__name__)
 
 MAX_ORDER = 6
+DEFAULT_SEED = 42
 MAX_FUNCTIONS = 1_000_000
 RANDOM_SCALE = 1e-4
 EMBEDDING_KEYS = ("npot", "fs_parameters", "ndensity", "rho_core_cut", "drho_core_cut")
@@ -73,14 +74,14 @@ class BlockShape:
 
 
 def build_target(
-    section: Mapping[str, Any], seed: int = 42, initial: Potential | None = None, reference_caps: bool = False
+    section: Mapping[str, Any], seed: int | None = None, initial: Potential | None = None, reference_caps: bool = False
 ) -> Potential:
     """Build the complete basis of a `potential:` section.
 
     Parameters
     ----------
     section : the section as a map, also in the old single-element form
-    seed : for `coefs_init: random`; the draws equal pacemaker's bit for bit
+    seed : for `coefs_init: random`, None means 42; the draws equal pacemaker's bit for bit
     initial : potential whose embeddings and blocks take part by the rules of upfitting
     reference_caps : True offers only the couplings of the reference's table and refuses what it does not know
 
@@ -98,7 +99,9 @@ def build_target(
     elements = _elements(section)
     embeddings = _embeddings(section, elements, initial)
     settings, limits = _function_settings(section, elements)
-    rng = np.random.RandomState(seed)  # the legacy generator reproduces pacemaker's initial coefficients
+    rng = np.random.RandomState(
+        DEFAULT_SEED if seed is None else seed
+    )  # the legacy generator reproduces pacemaker's initial coefficients
     blocks = []
     n_functions = 0
     for key, shape in settings.items():

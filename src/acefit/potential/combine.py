@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 
 from acefit.basis.expansion import build_target
-from acefit.basis.keys import check_keys
+from acefit.basis.keys import as_float, check_keys
 from acefit.errors import ConfigError, PotentialError
 from acefit.potential.bbasis import read_potential
 from acefit.potential.checks import check_potential
 from acefit.potential.model import Block, Bond, Potential
 from acefit.potential.shapes import delta_crad, shape_of
 
-FILE_KEYS = ("filename", "reset", "initial_potential")
+FILE_KEYS = ("filename", "reset", "deltaSplineBins", "initial_potential", "overwrite_blocks_from_initial_bbasis")
 
 
 def resolve_potential(
     setting: str | Mapping[str, Any] | Potential,
-    seed: int = 42,
+    seed: int | None = None,
     initial_potential: str | Sequence[str] | Potential | None = None,
 ) -> tuple[Potential, Potential | None]:
     """Target and initial potential of a `potential:` setting.
 
     Parameters
     ----------
-    setting : file name; map with `filename` (and `reset`, `initial_potential`); section to build from; or a potential
+    setting : file name; map with `filename` (and `reset`, `deltaSplineBins`, `initial_potential`); section to build from; or a potential
     seed : for random initial coefficients
     initial_potential : replaces the one of the setting
 
@@ -49,20 +49,24 @@ def resolve_potential(
         return read_potential(setting), _initial(initial_potential)
     if not isinstance(setting, Mapping):
         raise ConfigError(f"potential: expected a file name or a map of settings, got {setting!r}")
-    initial = _initial(initial_potential if initial_potential is not None else setting.get("initial_potential"))
+    initial = _initial(initial_potential or setting.get("initial_potential"))
     if "filename" not in setting:
         return build_target(setting, seed, initial), initial
     check_keys(setting, FILE_KEYS, "potential")
     target = read_potential(str(setting["filename"]))
+    if setting.get("deltaSplineBins") is not None:
+        target = replace(target, delta_spline_bins=as_float(setting["deltaSplineBins"], "potential.deltaSplineBins"))
     return (reset_coefficients(target) if setting.get("reset") else target), initial
 
 
 def _initial(setting: Any) -> Potential | None:
     """Initial potential from one file, several files or a ready one."""
-    if setting is None or isinstance(setting, Potential):
+    if isinstance(setting, Potential):
         return setting
+    if not setting:
+        return None
     names = [setting] if isinstance(setting, str | Path) else setting
-    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str | Path) for name in names):
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str | Path) for name in names):
         raise ConfigError(f"potential.initial_potential: expected a file name or a list of file names, got {setting!r}")
     return concatenate([read_potential(name) for name in names], [str(name) for name in names])
 
