@@ -1,0 +1,361 @@
+"""The form of a potential that the kernels read, and the linear maps between it and the parameter vector.
+
+The parameter vector x is that of `acefit.potential.parameters`. Contraction matrix and product coefficients are linear in it:
+each row of a bond is a radial function (coefficients c_nlk) or, per density, all order-1 functions together; the fixed map from the
+simple base of the kernels to the g_k of the potential is folded in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import numpy as np
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from acefit.basis.graph import ProductGraph, build_graph
+from acefit.errors import PotentialError
+from acefit.kernels import radial
+from acefit.kernels.core import pair_core, zbl_screened
+from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
+from acefit.kernels.harmonics import harmonics_tables
+from acefit.kernels.model import Coefficients, Shape
+from acefit.potential.model import Bond, Function, Potential
+from acefit.potential.parameters import ParameterLayout, parameter_layout
+
+KINDS = {
+    "ChebExpCos": radial.CHEB_EXP_COS,
+    "ChebPow": radial.CHEB_POW,
+    "ChebLinear": radial.CHEB_LINEAR,
+    "SBessel": radial.SINE,
+    "TEST_SBessel": radial.SINE,
+}
+EMBEDDINGS = {"FinnisSinclair": FINNIS_SINCLAIR, "FinnisSinclairShiftedScaled": SHIFTED_SCALED}
+
+__all__ = ["Compiled", "base_map", "bond_parameters", "compile_potential", "radial_kind"]
+
+
+def radial_kind(bond: Bond) -> int:
+    """Radial family of a bond; names beginning with TEST_ are placeholders that are zero everywhere."""
+    if bond.radbase in KINDS:
+        return KINDS[bond.radbase]
+    if bond.radbase.startswith("TEST_"):
+        return radial.NONE
+    raise PotentialError(f"unknown radial basis {bond.radbase!r}; known are {', '.join(sorted(KINDS))}")
+
+
+def base_map(bond: Bond) -> NDArray[np.float64]:
+    """Matrix (k_max, k_rows) from the base of the kernels to the g_k of the bond."""
+    kind, k_max = radial_kind(bond), bond.k_max
+    if kind == radial.NONE or k_max == 0:
+        return np.zeros((k_max, 0))
+    if kind == radial.SINE:
+        return _bessel_map(k_max, bond.rcut)
+    shift = 0 if kind == radial.CHEB_EXP_COS else 1
+    result = np.zeros((k_max, max(k_max + shift, 2)))
+    for k in range(k_max):
+        if kind == radial.CHEB_EXP_COS and k == 0:
+            result[0, 0] = 1.0
+        else:
+            result[k, 0], result[k, k + shift] = 0.5, -0.5
+    return result
+
+
+def _bessel_map(k_max: int, rcut: float) -> NDArray[np.float64]:
+    """Orthonormalised spherical Bessel functions in terms of sin(m t)/(m t), m = 1..k_max + 1.
+
+    References
+    ----------
+    Kocer, Mason, Erturk, AIP Advances 10, 015021 (2020), Eqs. (7)-(12).
+    """
+    result = np.zeros((k_max, k_max + 1))
+    d_previous = 1.0
+    for n in range(k_max):
+        a, b = n + 1, n + 2
+        f = np.zeros(k_max + 1)
+        f[n] = f[n + 1] = (-1) ** n * sqrt(2.0) * pi * rcut**-1.5 * a * b / sqrt(a * a + b * b)
+        if n == 0:
+            result[0] = f
+            continue
+        e = n**2 * (n + 2) ** 2 / (4.0 * (n + 1) ** 4 + 1.0)
+        d = 1.0 - e / d_previous
+        result[n] = (f + sqrt(e / d_previous) * result[n - 1]) / sqrt(d)
+        d_previous = d
+    return result
+
+
+def bond_parameters(bond: Bond, pair: tuple[str, str]) -> NDArray[np.float64]:
+    """Numbers of one bond in the order of `acefit.kernels.radial`."""
+    out = np.zeros(radial.N_BOND_PARAMETERS)
+    out[radial.RC], out[radial.DCUT] = bond.rcut, bond.dcut
+    out[radial.LAMBDA] = bond.radparameters[0] if bond.radparameters else 0.0
+    inner = bond.rcut_in - bond.dcut_in
+    if bond.inner_cutoff_type == "distance":
+        out[radial.WINDOW_IN], out[radial.WINDOW_WIDTH] = bond.rcut_in, bond.dcut_in
+    # zbl switches the whole energy by the nearest distance, its radial functions have no inner window
+    out[radial.ZERO_BELOW] = 0.0 if bond.inner_cutoff_type == "zbl" else inner
+    out[radial.CORE_IN], out[radial.CORE_WIDTH] = bond.rcut_in, bond.dcut_in
+    pre, lam = bond.core_repulsion
+    out[radial.CORE_PRE], out[radial.CORE_LAMBDA] = pre, lam
+    if pre != 0.0:
+        modes = {"density": radial.CORE_EXPONENTIAL, "distance": radial.CORE_EXPONENTIAL_WINDOW, "zbl": radial.CORE_ZBL}
+        out[radial.CORE_MODE] = modes[bond.inner_cutoff_type]
+    if bond.inner_cutoff_type == "zbl":
+        _zbl_parameters(bond, pair, out)
+    return out
+
+
+def _zbl_parameters(bond: Bond, pair: tuple[str, str], out: NDArray[np.float64]) -> None:
+    """Screening length and outer switch of the ZBL core (spec of the model, 10.1)."""
+    zi, zj = (atomic_numbers[symbol] for symbol in pair)
+    a = 0.46850 / (zi**0.23 + zj**0.23)
+    out[radial.ZBL_ZZ], out[radial.ZBL_A] = zi * zj, a
+    s, w = bond.rcut - bond.dcut, bond.dcut
+    out[radial.ZBL_S] = s
+    e, de = zbl_screened(bond.rcut, a)
+    dde = _zbl_second_derivative(bond.rcut, a)
+    if w > 0.0:
+        out[radial.ZBL_A3] = (-3.0 * de + w * dde) / w**2
+        out[radial.ZBL_A4] = (2.0 * de - w * dde) / w**3
+    out[radial.ZBL_C] = -e + w * de / 2.0 - w**2 * dde / 12.0
+
+
+def _zbl_second_derivative(r: float, a: float) -> float:
+    """Second derivative of Phi(r/a)/r."""
+    c = np.array([0.18175, 0.50986, 0.28022, 0.02817])
+    d = np.array([3.19980, 0.94229, 0.40290, 0.20162]) / a
+    terms = c * np.exp(-d * r)
+    return float(np.sum(terms * (d**2 / r + 2.0 * d / r**2 + 2.0 / r**3)))
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Shape arrays, and the maps between x and the kernels' coefficients.
+
+    Attributes
+    ----------
+    shape : what the kernels read
+    layout : of the parameter vector
+    graphs : product graph of each element
+    to_rows : sparse (n_matrix_rows * k_max, n_parameters), contraction matrix before the base maps
+    maps : base map of each ordered bond
+    """
+
+    potential: Potential
+    shape: Shape
+    layout: ParameterLayout
+    graphs: tuple[ProductGraph, ...]
+    to_rows: csr_array
+    maps: tuple[NDArray[np.float64], ...]
+    row_ranges: tuple[tuple[int, int], ...]
+    product_blocks: tuple[tuple[int, int, int, int], ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the contraction matrix."""
+        return max((stop for _, stop in self.row_ranges), default=0)
+
+    @property
+    def k_width(self) -> int:
+        """Columns of the contraction matrix."""
+        return int(max(self.shape.k_rows.max(), 1))
+
+    def coefficients(self, x: NDArray[np.float64]) -> Coefficients:
+        """Kernel coefficients of a parameter vector."""
+        raw = (self.to_rows @ x).reshape(self.n_rows, -1)
+        matrix = np.zeros((self.n_rows, self.k_width))
+        for (start, stop), base in zip(self.row_ranges, self.maps, strict=True):
+            matrix[start:stop, : base.shape[1]] = raw[start:stop, : base.shape[0]] @ base
+        p_max = int(self.shape.n_density.max())
+        ct = np.zeros((len(self.shape.left), p_max))
+        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.product_blocks, strict=True):
+            c = x[offset : offset + n_functions * p].reshape(n_functions, p)
+            ct[first : first + graph.n_nodes, :p] = graph.couplings.T @ c
+        return Coefficients(matrix, ct)
+
+    def parameter_gradient(self, dmatrix: NDArray[np.float64], dct: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gradient with respect to x from that with respect to the kernels' coefficients."""
+        raw = np.zeros((self.n_rows, self.to_rows.shape[0] // max(self.n_rows, 1)))
+        for (start, stop), base in zip(self.row_ranges, self.maps, strict=True):
+            raw[start:stop, : base.shape[0]] = dmatrix[start:stop, : base.shape[1]] @ base.T
+        gradient = np.asarray(self.to_rows.T @ raw.ravel())
+        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.product_blocks, strict=True):
+            dc = graph.couplings @ dct[first : first + graph.n_nodes, :p]
+            gradient[offset : offset + n_functions * p] += dc.ravel()
+        return gradient
+
+
+def _row_map(
+    potential: Potential,
+    layout: ParameterLayout,
+    graphs: list[ProductGraph],
+    order_one: list[list[tuple[Function, int]]],
+    bonds: list[tuple[str, str]],
+) -> tuple[csr_array, list[tuple[int, int]]]:
+    """Sparse map from x to the rows of all bonds, and the range of rows of each bond."""
+    k_max = max((bond.k_max for bond in potential.bonds.values()), default=1)
+    entries: list[tuple[int, int]] = []
+    ranges, row = [], 0
+    for mu_i, mu_j in bonds:
+        element = potential.elements.index(mu_i)
+        start, bond = row, potential.bond(mu_i, mu_j)
+        if bond is None:
+            ranges.append((start, start))
+            continue
+        offset = layout.bond_slices[(min(mu_i, mu_j), max(mu_i, mu_j))].start
+        for channel_element, n, l in graphs[element].channels:
+            if channel_element == mu_j:
+                first = offset + ((n - 1) * (bond.l_max + 1) + l) * bond.k_max
+                entries += [(row * k_max + k, first + k) for k in range(bond.k_max)]
+                row += 1
+        p = potential.embeddings[mu_i].ndensity
+        for function, position in order_one[element]:
+            if function.elements[1] == mu_j:
+                entries += [((row + q) * k_max + function.ns[0] - 1, position + q) for q in range(p)]
+        row += p
+        ranges.append((start, row))
+    index = np.array(entries, dtype=np.int64).reshape(-1, 2)
+    shape = (row * k_max, layout.n_parameters)
+    return csr_array((np.ones(len(index)), (index[:, 0], index[:, 1])), shape=shape), ranges
+
+
+def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
+    """Build the kernels' form of a potential.
+
+    Parameters
+    ----------
+    potential : Potential
+    tables : bool
+        Interpolate radial functions in tables with bins of `delta_spline_bins` as the reference evaluator does, instead of
+        evaluating them analytically.
+    """
+    layout = parameter_layout(potential)
+    elements = potential.elements
+    bonds = [(a, b) for a in elements for b in elements]
+    by_element: list[list[tuple[Function, int]]] = [[] for _ in elements]
+    for function, slot in zip(layout.functions(), layout.slots, strict=True):
+        by_element[elements.index(slot.element)].append((function, slot.offset))
+    order_one = [[item for item in items if item[0].order == 1] for items in by_element]
+    higher = [[item for item in items if item[0].order > 1] for items in by_element]
+    graphs = [build_graph([function for function, _ in items]) for items in higher]
+    to_rows, ranges = _row_map(potential, layout, graphs, order_one, bonds)
+    maps = []
+    for (mu_i, mu_j), (start, stop) in zip(bonds, ranges, strict=True):
+        bond = potential.bond(mu_i, mu_j)
+        maps.append(np.zeros((0, 0)) if bond is None or start == stop else base_map(bond))
+    node_starts = np.concatenate([[0], np.cumsum([g.n_nodes for g in graphs])]).astype(np.int64)
+    blocks = []
+    for element, items, first in zip(elements, higher, node_starts[:-1], strict=True):
+        p = potential.embeddings[element].ndensity
+        blocks.append((int(first), items[0][1] if items else 0, len(items), p))
+    shape = _build_shape(potential, graphs, bonds, ranges, maps, node_starts)
+    if tables:
+        shape, maps = _tabulate(potential, shape, bonds, ranges, maps)
+    return Compiled(potential, shape, layout, tuple(graphs), to_rows, tuple(maps), tuple(ranges), tuple(blocks))
+
+
+def _build_shape(
+    potential: Potential,
+    graphs: list[ProductGraph],
+    bonds: list[tuple[str, str]],
+    ranges: list[tuple[int, int]],
+    maps: list[NDArray[np.float64]],
+    node_starts: NDArray[np.int64],
+) -> Shape:
+    """Arrays of the analytic form."""
+    elements, n = potential.elements, len(potential.elements)
+    embeddings = [potential.embeddings[e] for e in elements]
+    p_max = max(e.ndensity for e in embeddings)
+    kind, parameters = np.zeros(n * n, dtype=np.int64), np.zeros((n * n, radial.N_BOND_PARAMETERS))
+    n_rows, row_start, row_l, row_a = np.zeros(n * n, dtype=np.int64), np.zeros(n * n, dtype=np.int64), [], []
+    for b, (mu_i, mu_j) in enumerate(bonds):
+        row_start[b] = len(row_l)
+        bond = potential.bond(mu_i, mu_j)
+        if bond is None:
+            continue
+        graph = graphs[elements.index(mu_i)]
+        kind[b], parameters[b] = radial_kind(bond), bond_parameters(bond, (mu_i, mu_j))
+        for (element, _, l), first in zip(graph.channels, graph.starts, strict=True):
+            if element == mu_j:
+                row_l.append(l)
+                row_a.append(int(first))
+        n_rows[b] = len(row_l) - row_start[b]
+    l_max = np.array([max((l for _, _, l in g.channels), default=0) for g in graphs], dtype=np.int64)
+    exponents = np.zeros((n, p_max, 2))
+    for i, embedding in enumerate(embeddings):
+        exponents[i, : embedding.ndensity] = np.reshape(embedding.parameters, (-1, 2))
+    modes = {bond.inner_cutoff_type for bond in potential.bonds.values()}
+    if "zbl" in modes and len(modes) > 1:
+        raise PotentialError(f"all bonds must have the same inner_cutoff_type, found {', '.join(sorted(modes))}")
+    harmonics = harmonics_tables(int(l_max.max()))
+    return Shape(
+        n_elements=n,
+        kind=kind,
+        k_rows=np.array([m.shape[1] for m in maps], dtype=np.int64),
+        n_rows=n_rows,
+        matrix_start=np.array([start for start, _ in ranges], dtype=np.int64),
+        table_start=np.zeros(n * n, dtype=np.int64),
+        bond=parameters,
+        table=np.zeros((0, 0)),
+        row_start=row_start,
+        row_l=np.array(row_l, dtype=np.int64),
+        row_a=np.array(row_a, dtype=np.int64),
+        n_a=np.array([g.n_a for g in graphs], dtype=np.int64),
+        n_nodes=np.array([g.n_nodes for g in graphs], dtype=np.int64),
+        node_start=node_starts[:-1],
+        n_density=np.array([e.ndensity for e in embeddings], dtype=np.int64),
+        l_max=l_max,
+        left=np.concatenate([g.left for g in graphs]),
+        right=np.concatenate([g.right for g in graphs]),
+        embedding=np.array([EMBEDDINGS[e.npot] for e in embeddings], dtype=np.int64),
+        embedding_parameters=exponents,
+        core_cut=np.array([[e.rho_core_cut, e.drho_core_cut] for e in embeddings]),
+        has_core=bool((parameters[:, radial.CORE_MODE] != radial.CORE_NONE).any()),
+        is_zbl="zbl" in modes,
+        sector=harmonics.sector,
+        climb=harmonics.climb,
+        lm_row=harmonics.row,
+        lm_factor=harmonics.factor,
+    )
+
+
+def _tabulate(
+    potential: Potential,
+    shape: Shape,
+    bonds: list[tuple[str, str]],
+    ranges: list[tuple[int, int]],
+    maps: list[NDArray[np.float64]],
+) -> tuple[Shape, list[NDArray[np.float64]]]:
+    """Replace the analytic base by tables of g_k and of the core; the base map becomes the identity."""
+    width = 2 * (max((bond.k_max for bond in potential.bonds.values()), default=0) + 1)
+    tables, start, identity = [], 0, []
+    kind, k_rows, parameters, starts = shape.kind.copy(), shape.k_rows.copy(), shape.bond.copy(), shape.table_start.copy()
+    for b, (mu_i, mu_j) in enumerate(bonds):
+        bond = potential.bond(mu_i, mu_j)
+        if bond is None:
+            identity.append(maps[b])
+            continue
+        n_bins = int(bond.rcut / potential.delta_spline_bins)
+        h = bond.rcut / n_bins
+        r = np.arange(1, n_bins + 1) * h
+        table = np.zeros((n_bins + 1, width))
+        if k_rows[b]:
+            base, dbase = np.zeros((k_rows[b], n_bins)), np.zeros((k_rows[b], n_bins))
+            radial.radial_base_into(
+                kind[b], parameters[b], shape.table, 0, k_rows[b], r, 0, n_bins, np.zeros((4, n_bins)), base, dbase
+            )
+            table[1:, 0 : 2 * bond.k_max : 2] = (maps[b] @ base).T
+            table[1:, 1 : 2 * bond.k_max : 2] = (maps[b] @ dbase).T * h
+        k = bond.k_max if k_rows[b] else 0
+        if shape.has_core:
+            core = np.array([pair_core(parameters[b], distance) for distance in r])
+            table[1:, 2 * k], table[1:, 2 * k + 1] = core[:, 0], core[:, 1] * h
+        tables.append(table)
+        starts[b], kind[b], k_rows[b] = start, radial.TABLE, k
+        parameters[b, radial.TABLE_BIN], parameters[b, radial.TABLE_N] = h, n_bins
+        identity.append(np.eye(k))
+        start += n_bins + 1
+    table = np.concatenate(tables) if tables else np.zeros((0, 0))
+    return shape._replace(kind=kind, k_rows=k_rows, bond=parameters, table_start=starts, table=table), identity

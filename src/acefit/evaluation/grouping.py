@@ -1,0 +1,88 @@
+"""Atoms in groups of one species and fixed blocks of groups: how work is laid out for the kernels.
+
+The blocks depend on the structures only, never on the number of threads, so neither do the sums over them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.kernels import radial
+from acefit.kernels.grouping import count_groups, fill_groups
+from acefit.kernels.model import Groups, Shape
+
+N_BLOCKS = 64
+"""Blocks of whole structures; many more than threads so that the load is even, few enough that their gradients are small."""
+
+ATOM_COST = 30
+"""Work of one atom without neighbours, in units of the work of one pair (balances the blocks)."""
+
+
+class Layout(NamedTuple):
+    """Groups, their blocks, and where each block adds up.
+
+    Attributes
+    ----------
+    groups : see `acefit.kernels.model`
+    block_groups : (n_blocks + 1,) range of groups
+    block_structures : (n_blocks + 1,) range of structures; all zero where blocks split structures
+    block_buffer : (n_blocks,) buffer for forces and virials
+    structure : (n_atoms,) structure of each atom
+    """
+
+    groups: Groups
+    block_groups: NDArray[np.int64]
+    block_structures: NDArray[np.int64]
+    block_buffer: NDArray[np.int64]
+    structure: NDArray[np.int64]
+
+    @property
+    def n_buffers(self) -> int:
+        """Number of buffers."""
+        return int(self.block_buffer.max(initial=0)) + 1
+
+
+def balanced_blocks(cost: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
+    """Boundaries (n_blocks + 1,) of consecutive ranges of nearly equal cost; blocks may be empty."""
+    total = np.concatenate([[0], np.cumsum(cost)])
+    targets = np.arange(1, n_blocks) * total[-1] / n_blocks
+    inner = np.searchsorted(total, targets, side="left")
+    return np.concatenate([[0], np.maximum.accumulate(inner), [len(cost)]]).astype(np.int64)
+
+
+def build_layout(
+    shape: Shape, elements: NDArray[np.int64], structures: StructureSet, neighbors: NeighborList, split_structures: bool = False
+) -> Layout:
+    """Sort atoms and pairs for the kernels.
+
+    Parameters
+    ----------
+    shape : of the potential
+    elements : (n_atoms,) element index of each atom
+    structures, neighbors : with a cutoff of at least the largest of the potential
+    split_structures : bool
+        Divide single structures among blocks (a large cell on several threads); each block then has its own buffer.
+    """
+    n_atoms = len(structures.numbers)
+    structure = np.repeat(np.arange(len(structures.offsets) - 1), np.diff(structures.offsets)).astype(np.int64)
+    cost = np.diff(neighbors.offsets) + ATOM_COST
+    if split_structures:
+        block_atoms = balanced_blocks(cost, min(16, max(n_atoms // 32, 1)))
+        block_structures = np.zeros_like(block_atoms)
+        block_buffer = np.arange(len(block_atoms) - 1, dtype=np.int64)
+    else:
+        per_structure = np.add.reduceat(cost, structures.offsets[:-1]) if n_atoms else np.zeros(0, dtype=np.int64)
+        block_structures = balanced_blocks(per_structure, min(N_BLOCKS, max(len(per_structure), 1)))
+        block_atoms = structures.offsets[block_structures]
+        block_buffer = np.zeros(len(block_structures) - 1, dtype=np.int64)
+    rcut = np.ascontiguousarray(shape.bond[:, radial.RC])
+    offsets, j = np.array(neighbors.offsets), np.array(neighbors.j)
+    vectors = np.array(neighbors.vectors)
+    n_groups, n_pairs = count_groups(shape.n_elements, elements, offsets, j, vectors, rcut, block_atoms)
+    groups, block_groups = fill_groups(shape.n_elements, elements, offsets, j, vectors, rcut, block_atoms, n_groups, n_pairs)
+    return Layout(groups, block_groups, block_structures, block_buffer, structure)

@@ -1,0 +1,184 @@
+"""Energies, forces, stresses and B projections of structures with one potential."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from acefit.basis.compiled import Compiled, compile_potential
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.errors import DataError
+from acefit.evaluation.grouping import Layout, build_layout
+from acefit.evaluation.threads import run_blocks
+from acefit.kernels.energy import evaluate, project
+from acefit.potential.model import Potential
+
+LARGE_STRUCTURE = 200
+"""Atoms from which single structures are divided among threads when there are only few structures."""
+
+
+class Prediction(NamedTuple):
+    """Results for S structures with A atoms.
+
+    Attributes
+    ----------
+    energies : (S,) eV; atomic_energies : (A,) eV
+    forces : (A, 3) eV/Angstrom
+    stresses : (S, 6) eV/Angstrom^3, ASE sign, order xx yy zz yz xz xy; NaN without a cell
+    """
+
+    energies: NDArray[np.float64]
+    atomic_energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    stresses: NDArray[np.float64]
+
+
+def element_indices(potential: Potential, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Element index of each atom.
+
+    Raises
+    ------
+    DataError
+        If an element is not in the potential.
+    """
+    table = np.full(len(chemical_symbols), -1, dtype=np.int64)
+    for mu, symbol in enumerate(potential.elements):
+        table[chemical_symbols.index(symbol)] = mu
+    result = table[numbers]
+    if (result < 0).any():
+        missing = sorted({chemical_symbols[z] for z in numbers[result < 0]})
+        raise DataError(f"elements {', '.join(missing)} are not in the potential, which has {', '.join(potential.elements)}")
+    return result
+
+
+def check_distances(compiled: Compiled, layout: Layout) -> None:
+    """Refuse coinciding atoms, and in table mode distances below the first node.
+
+    Raises
+    ------
+    DataError
+        If a pair is too close.
+    """
+    vectors = layout.groups.vectors
+    if not vectors.shape[1]:
+        return
+    shortest = float(np.sqrt((vectors**2).sum(axis=0).min()))
+    least = float(compiled.shape.bond[:, -2].max(initial=0.0)) if compiled.shape.table.size else 1e-6
+    if shortest < least:
+        raise DataError(f"two atoms are {shortest:.3g} A apart; the potential needs at least {least:.3g} A")
+
+
+def _layout(compiled: Compiled, structures: StructureSet, neighbors: NeighborList) -> Layout:
+    few = len(structures.offsets) - 1 < 8 and len(structures.numbers) >= LARGE_STRUCTURE
+    elements = element_indices(compiled.potential, structures.numbers)
+    layout = build_layout(compiled.shape, elements, structures, neighbors, split_structures=few)
+    check_distances(compiled, layout)
+    return layout
+
+
+def voigt_stresses(virials: NDArray[np.float64], structures: StructureSet) -> NDArray[np.float64]:
+    """Virials (S, 6) divided by the volumes; NaN for structures without a three-dimensional cell."""
+    volumes = np.abs(np.linalg.det(structures.cells))
+    safe = np.where(volumes > 0.0, volumes, np.nan)
+    return virials / safe[:, None]
+
+
+def predict_compiled(
+    compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList, threads: int | None = None
+) -> Prediction:
+    """As `predict`, with a compiled potential and its parameter vector."""
+    n_atoms, n_structures = len(structures.numbers), len(structures.offsets) - 1
+    layout = _layout(compiled, structures, neighbors)
+    energies = np.zeros(n_atoms)
+    forces, virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((layout.n_buffers, n_structures, 6))
+    shape, coefficients = compiled.shape, compiled.coefficients(x)
+
+    def run(first: int, last: int) -> None:
+        evaluate(
+            first,
+            last,
+            shape,
+            coefficients,
+            layout.groups,
+            layout.block_groups,
+            layout.block_buffer,
+            layout.structure,
+            energies,
+            forces,
+            virials,
+        )
+
+    run_blocks(run, len(layout.block_buffer), threads)
+    total = np.add.reduceat(energies, structures.offsets[:-1]) if n_structures else np.zeros(0)
+    return Prediction(total, energies, forces.sum(axis=0), voigt_stresses(virials.sum(axis=0), structures))
+
+
+def predict(
+    potential: Potential,
+    structures: StructureSet,
+    neighbors: NeighborList,
+    tables: bool = False,
+    threads: int | None = None,
+) -> Prediction:
+    """Evaluate a potential.
+
+    Parameters
+    ----------
+    potential : Potential
+    structures : StructureSet
+    neighbors : NeighborList
+        Of these structures, with a cutoff of at least the potential's.
+    tables : bool
+        Interpolated radial functions, as the reference evaluator uses.
+    threads : int or None
+        Threads to use; results do not depend on it.
+    """
+    compiled = compile_potential(potential, tables)
+    return predict_compiled(compiled, compiled.layout.vector(), structures, neighbors, threads)
+
+
+class Projections(NamedTuple):
+    """B projections and densities of A atoms.
+
+    Attributes
+    ----------
+    values : per atom, (n_functions of its element,) B in canonical order, order-1 functions first
+    rho : (A, p_max) densities; slope : (A, p_max) dF/drho_p without f_cut; cut : (A,) f_cut
+    """
+
+    values: list[NDArray[np.float64]]
+    rho: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    cut: NDArray[np.float64]
+
+
+def project_compiled(compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList) -> Projections:
+    """B projections of all atoms (spec of the model, section 13)."""
+    shape, potential = compiled.shape, compiled.potential
+    n_atoms = len(structures.numbers)
+    layout = _layout(compiled, structures, neighbors)
+    nodes = np.zeros((n_atoms, int((shape.n_a + shape.n_nodes).max())))
+    base = np.zeros((n_atoms, shape.n_elements, compiled.k_width))
+    p_max = int(shape.n_density.max())
+    rho, slope, cut = np.zeros((n_atoms, p_max)), np.zeros((n_atoms, p_max)), np.zeros(n_atoms)
+    n_blocks = len(layout.block_buffer)
+    project(0, n_blocks, shape, compiled.coefficients(x), layout.groups, layout.block_groups, nodes, base, rho, cut, slope)
+    elements = element_indices(potential, structures.numbers)
+    values: list[NDArray[np.float64]] = [np.zeros(0)] * n_atoms
+    functions = compiled.layout.functions()
+    for mu, symbol in enumerate(potential.elements):
+        atoms = np.flatnonzero(elements == mu)
+        graph, first = compiled.graphs[mu], [f for f in functions if f.elements[0] == symbol and f.order == 1]
+        table = np.zeros((len(atoms), len(first) + graph.couplings.shape[0]))
+        for column, function in enumerate(first):
+            other = potential.elements.index(function.elements[1])
+            base_map = compiled.maps[mu * shape.n_elements + other]
+            table[:, column] = base[atoms, other, : base_map.shape[1]] @ base_map[function.ns[0] - 1]
+        table[:, len(first) :] = (graph.couplings @ nodes[atoms, graph.n_a : graph.n_a + graph.n_nodes].T).T
+        for row, atom in enumerate(atoms):
+            values[atom] = table[row]
+    return Projections(values, rho, slope, cut)

@@ -1,0 +1,205 @@
+"""Pair quantities of one group of atoms, rows over its pairs: geometry, radial functions, sums over neighbours.
+
+`Work` is the scratch space of one thread; nothing in it survives a group.
+"""
+
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acefit.kernels import core, radial
+from acefit.kernels._jit import LANES, inlined, kernel
+from acefit.kernels.harmonics import harmonics_into
+
+CHUNK = 64
+"""Pairs whose radial base is held at a time, so that it stays in the first-level cache."""
+
+Floats = NDArray[np.float64]
+
+
+class Work(NamedTuple):
+    """Scratch arrays; n is the largest number of pairs in a group.
+
+    Attributes
+    ----------
+    r, inverse_r : (n,)
+    unit : (3, n)
+    radial, dradial : (rows, n) R_nl and density rows with derivatives
+    ylm, dylm : (n_lm, n), (3, n_lm, n)
+    core, dcore : (n,)
+    base, dbase, chunk : (k_rows, CHUNK), (k_rows, CHUNK), (4, CHUNK)
+    nodes, adjoint, tangents, second : (n_rows, LANES) products and their adjoints; the last two for the gradient only
+    along, row, drow : (n_lm, n), (n,), (n,) for the gradient only: tangential slopes along delta, and sums over rows
+    """
+
+    r: Floats
+    inverse_r: Floats
+    unit: Floats
+    radial: Floats
+    dradial: Floats
+    ylm: Floats
+    dylm: Floats
+    core: Floats
+    dcore: Floats
+    base: Floats
+    dbase: Floats
+    chunk: Floats
+    nodes: Floats
+    adjoint: Floats
+    tangents: Floats
+    second: Floats
+    along: Floats
+    row: Floats
+    drow: Floats
+
+
+@kernel
+def make_work(shape, n_pairs, with_gradient):
+    """Allocate scratch for groups of up to n_pairs pairs."""
+    n_rows = (shape.n_rows + shape.n_density.max()).max()
+    n_lm = (shape.l_max.max() + 1) ** 2
+    k_rows = shape.k_rows.max()
+    n_nodes = (shape.n_a + shape.n_nodes).max()
+    n_second = n_nodes if with_gradient else 0
+    n_along = n_lm if with_gradient else 0
+    return Work(
+        np.empty(n_pairs),
+        np.empty(n_pairs),
+        np.empty((3, n_pairs)),
+        np.empty((n_rows, n_pairs)),
+        np.empty((n_rows, n_pairs)),
+        np.empty((n_lm, n_pairs)),
+        np.empty((3, n_lm, n_pairs)),
+        np.zeros(n_pairs),
+        np.zeros(n_pairs),
+        np.empty((k_rows, CHUNK)),
+        np.empty((k_rows, CHUNK)),
+        np.empty((4, CHUNK)),
+        np.zeros((n_nodes, LANES)),
+        np.zeros((n_nodes, LANES)),
+        np.zeros((n_second, LANES)),
+        np.zeros((n_second, LANES)),
+        np.empty((n_along, n_pairs)),
+        np.empty(n_pairs),
+        np.empty(n_pairs),
+    )
+
+
+@kernel
+def geometry_into(vectors, start, n, work):
+    """Distances, inverse distances and unit vectors of the pairs start..start+n-1."""
+    for j in range(n):
+        x, y, z = vectors[0, start + j], vectors[1, start + j], vectors[2, start + j]
+        r = sqrt(x * x + y * y + z * z)
+        work.r[j] = r
+        work.inverse_r[j] = 1.0 / r
+    for axis in range(3):
+        for j in range(n):
+            work.unit[axis, j] = vectors[axis, start + j] * work.inverse_r[j]
+
+
+@kernel
+def contract_into(matrix, row, k_rows, base, n, out, out_row, start):
+    """out[out_row, start..] = sum_k matrix[row, k] base[k]."""
+    for j in range(n):
+        out[out_row, start + j] = 0.0
+    for k in range(k_rows):
+        c = matrix[row, k]
+        if c != 0.0:
+            for j in range(n):
+                out[out_row, start + j] += c * base[k, j]
+
+
+@kernel
+def radial_into(shape, matrix, bond_index, n_density, start, stop, work):
+    """Fill the rows of work.radial and work.dradial for the pairs of one bond."""
+    kind, k_rows = shape.kind[bond_index], shape.k_rows[bond_index]
+    n_rows, first = shape.n_rows[bond_index] + n_density, shape.matrix_start[bond_index]
+    bond = shape.bond[bond_index]
+    for low in range(start, stop, CHUNK):
+        high = min(low + CHUNK, stop)
+        radial.radial_base_into(
+            kind, bond, shape.table, shape.table_start[bond_index], k_rows, work.r, low, high, work.chunk, work.base, work.dbase
+        )
+        for row in range(n_rows):
+            contract_into(matrix, first + row, k_rows, work.base, high - low, work.radial, row, low)
+            contract_into(matrix, first + row, k_rows, work.dbase, high - low, work.dradial, row, low)
+    if shape.has_core:
+        if kind == radial.TABLE:
+            first_node = shape.table_start[bond_index]
+            for j in range(start, stop):
+                work.core[j], work.dcore[j] = radial.hermite(bond, shape.table, first_node, k_rows, work.r[j])
+        else:
+            for j in range(start, stop):
+                work.core[j], work.dcore[j] = core.pair_core(bond, work.r[j])
+
+
+@inlined
+def prepare_pairs(shape, coefficients, groups, group, work):
+    """Geometry, radial functions and harmonics of all pairs of a group; returns the number of pairs."""
+    mu_i = groups.species[group]
+    segments = groups.segments[group]
+    begin = segments[0, 0]
+    n = segments[shape.n_elements - 1, LANES] - begin
+    geometry_into(groups.vectors, begin, n, work)
+    for mu_j in range(shape.n_elements):
+        radial_into(
+            shape,
+            coefficients.matrix,
+            mu_i * shape.n_elements + mu_j,
+            shape.n_density[mu_i],
+            segments[mu_j, 0] - begin,
+            segments[mu_j, LANES] - begin,
+            work,
+        )
+    harmonics_into(
+        shape.l_max[mu_i],
+        shape.sector,
+        shape.climb,
+        shape.lm_row,
+        shape.lm_factor,
+        work.unit,
+        work.inverse_r,
+        n,
+        work.ylm,
+        work.dylm,
+    )
+    return n
+
+
+@kernel
+def dot(a, row_a, b, row_b, start, stop):
+    """Sum of products of two rows."""
+    total = 0.0
+    for j in range(start, stop):
+        total += a[row_a, j] * b[row_b, j]
+    return total
+
+
+@kernel
+def atomic_base_into(shape, groups, group, work, nodes, rho, rho_core):
+    """Sum over neighbours: A components into nodes, order-1 densities into rho, core energies into rho_core."""
+    mu_i = groups.species[group]
+    n_density = shape.n_density[mu_i]
+    segments = groups.segments[group]
+    begin = segments[0, 0]
+    rho[:] = 0.0
+    rho_core[:] = 0.0
+    for mu_j in range(shape.n_elements):
+        b = mu_i * shape.n_elements + mu_j
+        for lane in range(LANES):
+            start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
+            for row in range(shape.n_rows[b]):
+                l, a = shape.row_l[shape.row_start[b] + row], shape.row_a[shape.row_start[b] + row]
+                for m in range(2 * l + 1):
+                    nodes[a + m, lane] = dot(work.radial, row, work.ylm, l * l + m, start, stop)
+            for p in range(n_density):
+                total = 0.0
+                for j in range(start, stop):
+                    total += work.radial[shape.n_rows[b] + p, j]
+                rho[p, lane] += total
+            if shape.has_core:
+                for j in range(start, stop):
+                    rho_core[lane] += work.core[j]
