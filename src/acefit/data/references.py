@@ -87,7 +87,7 @@ class References:
 
 
 def count_elements(structures: StructureSet) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Numbers of atoms per structure and element, shape (S, n_elements), and the atomic numbers by alphabetical order of symbols."""
+    """Numbers of atoms per structure and element, (S, n_elements), and the atomic numbers, elements in alphabetical order."""
     numbers = np.array(sorted(np.unique(structures.numbers), key=lambda z: chemical_symbols[z]), dtype=np.int64)
     column = np.zeros(len(chemical_symbols), dtype=np.int64)
     column[numbers] = np.arange(len(numbers))
@@ -168,9 +168,7 @@ def _isolated_references(elements: list[str], structures: StructureSet, raw_ener
         energies[element] = min(float(raw_energies[s]), energies.get(element, np.inf))
     missing = [element for element in elements if element not in energies]
     if missing:
-        raise DataError(
-            f"reference_energy: isolated finds no isolated atom of {', '.join(missing)} with an energy; add one or give a map"
-        )
+        raise DataError(f"reference_energy: isolated finds no single atom of {', '.join(missing)} with an energy; add one")
     return References(dict(sorted(energies.items())), 0.0, "isolated")
 
 
@@ -178,7 +176,7 @@ def _table_references(name: str, elements: list[str]) -> References:
     path = Path(name)
     if not path.is_file():
         raise DataError(
-            f"reference_energy: {name!r} is neither 'auto', 'isolated' nor an existing CSV table (columns element, energy in eV); "
+            f"reference_energy: {name!r} is not 'auto', 'isolated' or an existing CSV table (columns element, energy); "
             "no tables of free-atom energies are built in: give the path of one, or a map {element: energy}"
         )
     with path.open(newline="", encoding="utf-8") as file:
