@@ -1,0 +1,168 @@
+"""Structures, neighbour lists, reference values and weights of one set, laid out for the loss kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acefit.basis.compiled import Compiled
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.data.weights import Weights
+from acefit.errors import DataError
+from acefit.evaluation.grouping import Layout, build_layout
+from acefit.evaluation.predict import check_distances, element_indices
+from acefit.evaluation.threads import run_blocks
+from acefit.kernels.gradient import loss_and_gradient
+
+Floats = NDArray[np.float64]
+
+
+class Targets(NamedTuple):
+    """Reference values and the factors of their squared errors; a factor of zero means the value is not used.
+
+    Attributes
+    ----------
+    energy : (S,) eV; energy_weight : (S,) of the squared error of the total energy
+    force : (A, 3); force_weight : (A,)
+    stress : (S, 6) eV/Angstrom^3; stress_weight : (S,); volume : (S,) Angstrom^3
+    """
+
+    energy: Floats
+    energy_weight: Floats
+    force: Floats
+    force_weight: Floats
+    stress: Floats
+    stress_weight: Floats
+    volume: Floats
+
+
+class Slopes(NamedTuple):
+    """Derivatives of the loss: energy (S,), force (A, 3), virial (S, 3, 3)."""
+
+    energy: Floats
+    force: Floats
+    virial: Floats
+
+
+class BatchResult(NamedTuple):
+    """Loss parts (energy, force, stress), predictions, and the gradient of the kernel coefficients (None if not asked for).
+
+    Attributes
+    ----------
+    parts : (3,) weighted squared errors without kappa
+    energies : (S,); forces : (A, 3); stresses : (S, 6), NaN without a cell
+    gradient : (n_parameters,) of the combined loss
+    """
+
+    parts: Floats
+    energies: Floats
+    forces: Floats
+    stresses: Floats
+    gradient: Floats | None
+
+
+def _usable(weights: Floats, values: Floats, what: str) -> Floats:
+    """Weights of the values that exist; a positive weight on a missing value is an error."""
+    missing = ~np.isfinite(values).reshape(len(weights), -1).all(axis=1)
+    if (weights[missing] > 0.0).any():
+        raise DataError(f"{int((weights[missing] > 0).sum())} {what} have a weight but no reference value")
+    return np.where(missing, 0.0, weights)
+
+
+def build_targets(structures: StructureSet, weights: Weights, factors: tuple[float, float, float]) -> Targets:
+    """Fold the factors of energy, force and stress terms into the weights; energies count per atom."""
+    n = np.diff(structures.offsets)
+    energy = _usable(np.asarray(weights.energy, dtype=float), structures.energies, "structures")
+    force = _usable(np.asarray(weights.force, dtype=float), structures.forces, "atoms")
+    volume = np.abs(np.linalg.det(structures.cells))
+    stress_weight = np.asarray(weights.stress, dtype=float) if factors[2] else np.zeros(len(n))
+    stress = _usable(stress_weight, structures.stresses, "structures (stress)")
+    return Targets(
+        energy=np.nan_to_num(structures.energies),
+        energy_weight=factors[0] * energy / n**2,
+        force=np.nan_to_num(structures.forces),
+        force_weight=factors[1] * force,
+        stress=np.nan_to_num(structures.stresses),
+        stress_weight=factors[2] * stress,
+        volume=np.where(volume > 0.0, volume, 1.0),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One set of structures ready for repeated evaluation with one compiled potential.
+
+    Parameters
+    ----------
+    factors : weights of the energy, force and stress terms: (1 - kappa, kappa, kappa_stress)
+    """
+
+    compiled: Compiled
+    structures: StructureSet
+    layout: Layout
+    targets: Targets
+    factors: tuple[float, float, float]
+    threads: int | None = None
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks of work."""
+        return len(self.layout.block_groups) - 1
+
+    def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
+        """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
+        compiled, layout, structures = self.compiled, self.layout, self.structures
+        coefficients = compiled.coefficients(x)
+        n_atoms, n_structures, n_blocks = structures.n_atoms, structures.n_structures, self.n_blocks
+        slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
+        energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
+        losses = np.zeros((n_blocks, 3))
+        n = n_blocks if with_gradient else 0
+        dmatrix, dct = np.zeros((n, *coefficients.matrix.shape)), np.zeros((n, *coefficients.ct.shape))
+
+        def run(first: int, last: int) -> None:
+            loss_and_gradient(
+                first,
+                last,
+                compiled.shape,
+                coefficients,
+                layout.groups,
+                layout.block_groups,
+                layout.block_structures,
+                np.array(structures.offsets),
+                layout.structure,
+                self.targets,
+                slopes,
+                energies,
+                forces,
+                virials,
+                losses,
+                dmatrix,
+                dct,
+            )
+
+        run_blocks(run, n_blocks, self.threads)
+        gradient = compiled.parameter_gradient(dmatrix.sum(axis=0), dct.sum(axis=0)) if with_gradient else None
+        total = np.add.reduceat(energies, structures.offsets[:-1]) if n_structures else np.zeros(0)
+        periodic = (np.abs(np.linalg.det(structures.cells)) > 0.0)[:, None]
+        stresses = np.where(periodic, virials / self.targets.volume[:, None], np.nan)
+        return BatchResult(losses.sum(axis=0), total, forces, stresses, gradient)
+
+
+def build_batch(
+    compiled: Compiled,
+    structures: StructureSet,
+    neighbors: NeighborList,
+    weights: Weights,
+    factors: tuple[float, float, float],
+    threads: int | None = None,
+) -> Batch:
+    """Lay out a set of structures for repeated evaluation."""
+    elements = element_indices(compiled.potential, structures.numbers)
+    layout = build_layout(compiled.shape, elements, structures, neighbors)
+    check_distances(compiled, layout)
+    return Batch(compiled, structures, layout, build_targets(structures, weights, factors), factors, threads)
