@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
-from acefit.artifacts import file_digest, read_yaml
+from acefit.artifacts import read_yaml
 from acefit.config import loading, stages
 from acefit.errors import AcefitError
 from acefit.workflow import step_digest
@@ -38,7 +38,7 @@ CYCLES = CONFIG.fit.fit_cycles
 PARALLEL = stages.restarts(CONFIG) == "parallel"
 
 # The environment of conda installs this package from here (workflow/envs/acefit.post-deploy.sh)
-os.environ.setdefault("ACEFIT_SOURCE", str(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]))
+os.environ.setdefault("ACEFIT_SOURCE", str(REPOSITORY))
 
 
 wildcard_constraints:
@@ -71,8 +71,8 @@ def start_potential(wildcards):
 
 def basis_content(wildcards):
     """Digests of the basis files a fit reads, in place of their dates."""
-    step = plan()["steps"][int(wildcards.step)]
-    return {"step": step["sha256"], "start": None if int(wildcards.step) else file_digest(f"{RUN}/basis/start.yaml")}
+    step = int(wildcards.step)
+    return {"step": plan()["steps"][step]["sha256"], "start": None if step else plan()["start"]["sha256"]}
 
 
 def earlier_cycles(wildcards):
@@ -86,15 +86,32 @@ def cycle_files(wildcards, name, n_cycles=CYCLES):
     return [f"{RUN}/fit/step-{wildcards.step}/cycle-{c:02d}/{name}" for c in range(n_cycles)]
 
 
+def step_names():
+    """Ladder steps as they are called in file names."""
+    return [f"step-{number:02d}" for number in range(len(plan()["steps"]))]
+
+
 def all_fits(name):
     """One file of each cycle of each step."""
-    return [f"{RUN}/fit/step-{s:02d}/cycle-{c:02d}/{name}" for s in range(len(plan()["steps"])) for c in range(CYCLES)]
+    return [f"{RUN}/fit/{step}/cycle-{c:02d}/{name}" for step in step_names() for c in range(CYCLES)]
+
+
+def measured_jobs():
+    """Benchmark files of all jobs before the report; they carry times, not results, and so are no inputs."""
+    shards = [Path(shard).stem for shard in SHARDS]
+    return [
+        f"{DATASET}/benchmarks/dataset.tsv",
+        *(f"{NEIGHBORLISTS}/benchmarks/{shard}.tsv" for shard in shards),
+        *(f"{RUN}/benchmarks/{stage}.tsv" for stage in ("split", "weights", "basis")),
+        *(f"{RUN}/benchmarks/fit/{step}-cycle-{c:02d}.tsv" for step in step_names() for c in range(CYCLES)),
+        *(f"{RUN}/benchmarks/select/{step}.tsv" for step in step_names()),
+        *(f"{RUN}/benchmarks/{stage}.tsv" for stage in ("potential", "predict")),
+    ]
 
 
 def last_selected(wildcards):
     """The best potential of the last ladder step."""
-    n_steps = len(plan()["steps"])
-    return f"{RUN}/select/step-{n_steps - 1:02d}/potential.yaml" if n_steps else f"{RUN}/basis/start.yaml"
+    return f"{RUN}/select/{step_names()[-1]}/potential.yaml"
 
 
 def fit_threads(wildcards):
@@ -104,11 +121,11 @@ def fit_threads(wildcards):
     return max(1, min(cores, MAX_THREADS) // at_once)
 
 
-def report_files(entries, file_name, folder="."):
+def report_files(entries, file_name, folder):
     """Outputs of the report with the category and caption of each."""
 
     def marked(name, entry):
-        path = os.path.normpath(f"{RUN}/report/{folder}/{file_name(name)}")
+        path = f"{folder}/{file_name(name)}"
         caption = f"../report/{entry.category.lower()}.rst"
         return report(path, caption=caption, category=entry.category, labels={"shown": name})
 

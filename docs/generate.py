@@ -1,0 +1,47 @@
+"""Write what is made from the code: docs/configuration.md, docs/artifacts.md and the JSON schema of the configuration."""
+
+from pathlib import Path
+
+from acefit.artifact_contracts import CONTRACTS, Contract
+from acefit.config.document import write_documents
+
+HERE = Path(__file__).resolve().parent
+
+HEAD = """# Artifacts
+
+<!-- Written by `docs/generate.py` from `acefit.artifact_contracts`; edit there. -->
+
+Tables are Parquet files, small metadata YAML. Where they are: [workflow](workflow.md). Any Parquet reader opens them; the file's
+metadata (key `acefit`, JSON) hold the kind of table and its version, the units, the step and version of acefit that wrote it, and
+digests of its inputs:
+
+```python
+import json
+import pandas as pd
+import pyarrow.parquet as pq
+
+path = "results/silicon/predict/structures.parquet"
+table = pd.read_parquet(path)
+about = json.loads(pq.read_schema(path).metadata[b"acefit"])
+```
+
+`acefit.artifacts.read_table` also checks the columns and notices altered values. The same input gives the same bytes.
+"""
+
+
+def section(contract: Contract) -> str:
+    """One table of the documentation."""
+    columns = [*contract.columns, *([contract.extra] if contract.extra else [])]
+    rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning.replace('|', chr(92) + '|')} |" for c in columns]
+    head = ["| column | type | unit | meaning |", "|---|---|---|---|"]
+    return "\n".join([f"## {contract.name} (version {contract.version})", "", *head, *rows, ""])
+
+
+def artifacts_page() -> str:
+    """Text of artifacts.md."""
+    return "\n".join([HEAD, *map(section, CONTRACTS.values())])
+
+
+if __name__ == "__main__":
+    (HERE / "artifacts.md").write_text(artifacts_page(), encoding="utf-8")
+    write_documents(HERE.parent)
