@@ -18,15 +18,15 @@ class AdamOptions(NamedTuple):
     ----------
     learning_rate : first step length, in units of the parameters
     decay : the step at iteration t is learning_rate / (1 + decay t)
-    beta1, beta2 : memory of the first and second moment of the gradient
+    beta_1, beta_2 : memory of the first and second moment of the gradient
     epsilon : added to the root of the second moment
     gtol : converged when no component of the gradient exceeds it
     """
 
     learning_rate: float = 1e-3
     decay: float = 0.0
-    beta1: float = 0.9
-    beta2: float = 0.999
+    beta_1: float = 0.9
+    beta_2: float = 0.999
     epsilon: float = 1e-8
     gtol: float = 1e-8
 
@@ -36,8 +36,8 @@ def minimize_adam(
     x0: Vector,
     *,
     maxiter: int,
-    options: AdamOptions = AdamOptions(),
-    accept: Callable[[Vector], None] | None = None,
+    options: AdamOptions,
+    accept: Callable[[Vector], None],
 ) -> Outcome:
     """Minimise by Adam; one evaluation per iteration.
 
@@ -53,7 +53,7 @@ def minimize_adam(
         Number of iterations.
     options : AdamOptions
         Step length and memory.
-    accept : callable or None
+    accept : callable
         Called with each accepted point; StopIteration ends the minimisation there.
 
     Returns
@@ -71,10 +71,10 @@ def minimize_adam(
     for iteration in range(1, maxiter + 1):
         if np.max(np.abs(gradient)) <= options.gtol:
             return Outcome(x, "converged: gradient below gtol", True, iteration - 1)
-        mean = options.beta1 * mean + (1.0 - options.beta1) * gradient
-        variance = options.beta2 * variance + (1.0 - options.beta2) * gradient**2
-        direction = (mean / (1.0 - options.beta1**iteration)) / (
-            np.sqrt(variance / (1.0 - options.beta2**iteration)) + options.epsilon
+        mean = options.beta_1 * mean + (1.0 - options.beta_1) * gradient
+        variance = options.beta_2 * variance + (1.0 - options.beta_2) * gradient**2
+        direction = (mean / (1.0 - options.beta_1**iteration)) / (
+            np.sqrt(variance / (1.0 - options.beta_2**iteration)) + options.epsilon
         )
         while True:
             trial = x - rate / (1.0 + options.decay * (iteration - 1)) * direction
@@ -84,8 +84,7 @@ def minimize_adam(
             rate *= 0.5
         x, gradient = trial, trial_gradient
         try:
-            if accept is not None:
-                accept(x)
+            accept(x)
         except StopIteration as stop:
             return Outcome(x, str(stop) or "stopped by callback", False, iteration)
     if np.max(np.abs(gradient)) <= options.gtol:

@@ -1,9 +1,9 @@
 """Kill and resume: an append-only log of all loss evaluations from which an interrupted minimisation is replayed.
 
-An optimiser's state (for BFGS an n x n matrix) is never stored. After a restart the optimiser begins again at the same point and
-its evaluations are answered from the log, in the same order, as long as the point asked for is the one that was logged. The state
-is thereby derived again exactly, and what follows is bitwise what an uninterrupted run gives. Replaying costs only the optimiser's
-own time.
+An optimiser's state (for BFGS an n x n matrix) is never stored. After a restart the optimiser begins again at the same point
+and its evaluations are answered from the log, in the same order, as long as the point asked for is the one that was logged. The
+state is thereby derived again exactly, and what follows is bitwise what an uninterrupted run gives. Replaying costs only the
+optimiser's own time.
 
 File: header, then records. A record is kind (1 byte), payload length (8 bytes), payload, checksum of all that (8 bytes), numbers
 little endian. Kind E: digest of x (16 bytes), value, gradient (n doubles), terms (JSON). Kind I: what an iteration left behind
@@ -156,7 +156,7 @@ class EvaluationLog:
         if path.exists() and not _starts_with(path, header):
             foreign = path.with_name(path.name + ".foreign")
             path.replace(foreign)
-            log.warning("%s belongs to a fit with other data, settings or code; set aside as %s, starting anew", path, foreign.name)
+            log.warning("%s belongs to other data, settings or code; set aside as %s, starting anew", path, foreign.name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _lock(descriptor, path)
@@ -166,6 +166,12 @@ class EvaluationLog:
             os.close(descriptor)
             raise
         return found
+
+    def __enter__(self) -> EvaluationLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def append_evaluation(self, x_digest: bytes, evaluation: Evaluation) -> None:
         """Append an evaluation; on return it survives the end of the process."""
@@ -273,6 +279,11 @@ class ReplayedLoss:
         Evaluation at x.
     log : EvaluationLog
         Records of an earlier run and place for the new ones.
+
+    Attributes
+    ----------
+    n_replayed, n_computed : numbers of evaluations answered from the log and computed
+    seconds : wall time of the computed ones
     """
 
     def __init__(self, loss: Callable[[Vector], Evaluation], log: EvaluationLog) -> None:
@@ -280,6 +291,13 @@ class ReplayedLoss:
         self._log = log
         self._n_logged = log.n_evaluations
         self.n_replayed = 0
+        self.n_computed = 0
+        self.seconds = 0.0
+
+    @property
+    def n_evaluations(self) -> int:
+        """Number of evaluations so far, replayed ones included."""
+        return self.n_replayed + self.n_computed
 
     @property
     def is_replaying(self) -> bool:
@@ -301,7 +319,10 @@ class ReplayedLoss:
             )
             self._log.discard_from(self.n_replayed)
             self._n_logged = self.n_replayed
+        began = time.perf_counter()
         computed = self._loss(x)
+        self.seconds += time.perf_counter() - began
+        self.n_computed += 1
         self._log.append_evaluation(digest, computed)
         return computed
 

@@ -57,10 +57,8 @@ def search_step(
         First trial, > 0.
     c1, c2 : float
         Constants of the Armijo and of the curvature condition, 0 < c1 < c2 < 1.
-    step_min, step_max : float
-        Bounds of the step.
-    xtol : float
-        Relative width of the interval at which the search gives up.
+    step_min, step_max, xtol : float
+        Bounds of the step, and relative width of the interval at which the search gives up.
 
     Returns
     -------
@@ -74,10 +72,10 @@ def search_step(
     if not start.slope < 0.0:
         return None
     interval = Interval(start, start)
-    slope_test = c1 * start.slope
+    decrease_slope = c1 * start.slope
     stage_one = True
-    width, previous_width = step_max - step_min, 2.0 * (step_max - step_min)
     low, high = 0.0, first_step + EXTRAPOLATE_HIGH * first_step
+    widths = (step_max - step_min, 2.0 * (step_max - step_min))
     step = min(max(first_step, step_min), step_max)
     for _ in range(MAX_TRIALS):
         trial = Trial(step, *phi(step))
@@ -87,30 +85,31 @@ def search_step(
             if not step_min < step < step_max:
                 return None
             continue
-        decrease = start.value + step * slope_test
+        decrease = start.value + step * decrease_slope
         if trial.value <= decrease and abs(trial.slope) <= -c2 * start.slope:
             return trial
-        if _gives_up(interval, trial, decrease, slope_test, (low, high, step_min, step_max, xtol)):
+        if _gives_up(interval, trial, decrease, decrease_slope, (low, high, step_min, step_max, xtol)):
             return None
         stage_one = stage_one and not (trial.value <= decrease and trial.slope >= 0.0)
-        if stage_one and decrease < trial.value <= interval.x.value:
-            step = _advance_modified(interval, trial, slope_test, low, high)
-        else:
-            step = _advance(interval, trial, low, high)
+        advance = _advance_modified if stage_one and decrease < trial.value <= interval.x.value else _advance
+        step = advance(interval, trial, decrease_slope, low, high)
         if not math.isfinite(step):
             return None
-        if interval.bracketed:
-            if abs(interval.y.step - interval.x.step) >= 0.66 * previous_width:
-                step = interval.x.step + 0.5 * (interval.y.step - interval.x.step)
-            previous_width, width = width, abs(interval.y.step - interval.x.step)
-            low, high = sorted((interval.x.step, interval.y.step))
-        else:
-            low = step + EXTRAPOLATE_LOW * (step - interval.x.step)
-            high = step + EXTRAPOLATE_HIGH * (step - interval.x.step)
+        step, low, high, widths = _safeguard(interval, step, widths)
         step = min(max(step, step_min), step_max)
         if interval.bracketed and (not low < step < high or high - low <= xtol * high):
             step = interval.x.step
     return None
+
+
+def _safeguard(interval: Interval, step: float, widths: tuple[float, float]) -> tuple[float, float, float, tuple[float, float]]:
+    """Next step, its bounds and the last two widths: bisect if the interval shrinks too slowly, else limit extrapolation."""
+    best, other = interval.x.step, interval.y.step
+    if not interval.bracketed:
+        return step, step + EXTRAPOLATE_LOW * (step - best), step + EXTRAPOLATE_HIGH * (step - best), widths
+    if abs(other - best) >= 0.66 * widths[1]:
+        step = best + 0.5 * (other - best)
+    return step, min(best, other), max(best, other), (abs(other - best), widths[0])
 
 
 def _gives_up(interval: Interval, trial: Trial, decrease: float, slope_test: float, limits: tuple[float, ...]) -> bool:
@@ -130,12 +129,12 @@ def _advance_modified(interval: Interval, trial: Trial, slope_test: float, low: 
         return Trial(point.step, point.value + sign * point.step * slope_test, point.slope + sign * slope_test)
 
     modified = Interval(shifted(interval.x, -1.0), shifted(interval.y, -1.0), interval.bracketed)
-    step = _advance(modified, shifted(trial, -1.0), low, high)
+    step = _advance(modified, shifted(trial, -1.0), slope_test, low, high)
     interval.x, interval.y, interval.bracketed = shifted(modified.x, 1.0), shifted(modified.y, 1.0), modified.bracketed
     return step
 
 
-def _advance(interval: Interval, trial: Trial, low: float, high: float) -> float:
+def _advance(interval: Interval, trial: Trial, _slope_test: float, low: float, high: float) -> float:
     """Choose the next step and shrink the interval; NaN if the values are too flat for an interpolation."""
     best = interval.x
     opposite = trial.slope * math.copysign(1.0, best.slope) < 0.0
@@ -210,15 +209,13 @@ def _case_smaller_slope(interval: Interval, trial: Trial, low: float, high: floa
     theta, gamma = _cubic(best, trial, 3.0 * (best.value - trial.value) / (trial.step - best.step))
     gamma = -gamma if trial.step > best.step else gamma
     r = ((gamma - trial.slope) + theta) / ((gamma + (best.slope - trial.slope)) + gamma)
-    if r < 0.0 and gamma != 0.0:
-        cubic = trial.step + r * (best.step - trial.step)
-    else:
-        cubic = high if trial.step > best.step else low
+    limit = high if trial.step > best.step else low
+    cubic = trial.step + r * (best.step - trial.step) if r < 0.0 and gamma != 0.0 else limit
     secant = trial.step + (trial.slope / (trial.slope - best.slope)) * (best.step - trial.step)
     closer = abs(cubic - trial.step) < abs(secant - trial.step)
     if interval.bracketed:
         step = cubic if closer else secant
-        limit = trial.step + 0.66 * (other.step - trial.step)
-        return min(limit, step) if trial.step > best.step else max(limit, step)
+        inside = trial.step + 0.66 * (other.step - trial.step)
+        return min(inside, step) if trial.step > best.step else max(inside, step)
     step = secant if closer else cubic
     return min(max(step, low), high)

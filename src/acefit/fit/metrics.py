@@ -1,17 +1,17 @@
-"""Errors of predictions and the rows of metrics that a fit records; the same definitions serve training and test sets.
+"""What a fit records of its state: errors of one set of structures, parts of the loss, lines of pacemaker's metrics files.
 
-Errors are unweighted unless a weight is named. `mae_f` is the mean over atoms of the sum of the absolute components, for all sets
-alike (pacemaker changes its meaning between sets), `mae_f_norm` the mean length of the error vector.
+The error measures themselves are defined in `acefit.analysis.metrics`, the same for all sets.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from acefit.analysis.metrics import compute_energy_metrics, compute_force_metrics, compute_stress_metrics
 
 Values = NDArray[np.float64]
 Row = dict[str, Any]
@@ -19,9 +19,10 @@ Row = dict[str, Any]
 LOW_ENERGY = 1.0
 """Upper end of the low-energy set, eV/atom above the hull or the lowest energy."""
 
+VOIGT_COUNTS = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
 ENERGY_METRICS = ("rmse_epa", "mae_epa", "max_abs_epa")
-FORCE_METRICS = ("rmse_f", "mae_f", "mae_f_norm", "rmse_f_comp", "mae_f_comp", "max_abs_f_comp")
-STRESS_METRICS = ("rmse_s", "mae_s", "max_abs_s")
+FORCE_METRICS = ("rmse_f", "mae_f", "rmse_f_comp", "mae_f_comp", "max_abs_f_comp")
+STRESS_METRICS = ("rmse_stress", "mae_stress", "max_abs_stress")
 ERROR_METRICS = (
     *ENERGY_METRICS,
     *FORCE_METRICS,
@@ -89,17 +90,13 @@ class ErrorMeter:
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
         self._n_atoms = np.diff(reference.offsets)
-        energies_per_atom = np.full(len(self._n_atoms), np.nan)
-        np.divide(reference.energies, self._n_atoms, out=energies_per_atom, where=self._n_atoms > 0)
-        self._has_energy = np.isfinite(energies_per_atom)
-        self._has_force = np.isfinite(reference.forces).all(axis=1)
-        self._has_stress = np.isfinite(reference.stresses).all(axis=1)
+        energies_per_atom = reference.energies / np.maximum(self._n_atoms, 1)
         low = low_energy_set(energies_per_atom, reference.effective_energies)
-        self._low_structures = low & self._has_energy
-        self._low_atoms = np.repeat(low, self._n_atoms) & self._has_force
-        self._w_energy = np.where(self._has_energy, reference.w_energy, 0.0)
-        self._w_force = np.where(self._has_force, reference.w_force, 0.0)
-        self._w_stress = np.where(self._has_stress, reference.w_stress, 0.0)
+        self._low_structures = np.flatnonzero(low)
+        self._low_atoms = np.flatnonzero(np.repeat(low, self._n_atoms))
+        self._w_energy = np.where(np.isfinite(energies_per_atom), reference.w_energy, 0.0)
+        self._w_force = np.where(np.isfinite(reference.forces).all(axis=1), reference.w_force, 0.0)
+        self._w_stress = np.where(np.isfinite(reference.stresses).all(axis=1), reference.w_stress, 0.0)
 
     def measure(self, energies: Values, forces: Values, stresses: Values) -> dict[str, float]:
         """Compute all error metrics and the weighted sums `e_loss`, `f_loss`, `s_loss`.
@@ -116,21 +113,24 @@ class ErrorMeter:
             eV/atom, eV/Angstrom, eV/Angstrom^3; NaN where the set holds no such data.
         """
         reference = self._reference
-        de = np.zeros(len(self._n_atoms))
-        np.divide(reference.energies - energies, self._n_atoms, out=de, where=self._has_energy)
-        df = np.where(self._has_force[:, None], reference.forces - forces, 0.0)
-        result = _energy_errors(de[self._has_energy], "")
-        result |= _force_errors(df if self._has_force.all() else df[self._has_force], "")
-        result |= _energy_errors(de[self._low_structures], "low_")
-        result |= _force_errors(df if self._low_atoms.all() else df[self._low_atoms], "low_")
-        ds = reference.stresses[self._has_stress] - stresses[self._has_stress]
-        result |= dict(zip(STRESS_METRICS, _spread(ds), strict=True))
+        de = (energies - reference.energies) / np.maximum(self._n_atoms, 1)
+        df = forces - reference.forces
+        ds = stresses - reference.stresses
+        result = compute_energy_metrics(de) | compute_force_metrics(df) | compute_stress_metrics(ds)
+        low = compute_energy_metrics(de[self._low_structures]) | compute_force_metrics(df[self._low_atoms])
+        result |= {f"low_{name}": value for name, value in low.items()}
+        result["e_loss"] = _weighted_sum(self._w_energy, de * de)
+        result["f_loss"] = _weighted_sum(self._w_force, np.einsum("ac,ac->a", df, df))
         # the six components of a stress stand for nine
-        squares = np.einsum("sc,sc,c->s", ds, ds, np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0]))
-        result["e_loss"] = float(np.sum(self._w_energy * de * de))
-        result["f_loss"] = float(np.sum(self._w_force * np.einsum("ac,ac->a", df, df)))
-        result["s_loss"] = float(np.sum(self._w_stress[self._has_stress] * squares))
+        result["s_loss"] = _weighted_sum(
+            self._w_stress, np.einsum("sc,sc,c->s", ds, ds, np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0]))
+        )
         return result
+
+
+def _weighted_sum(weights: Values, squares: Values) -> float:
+    """Sum over the entries with a weight; the others may be NaN."""
+    return float(np.sum(weights * squares, where=weights != 0.0))
 
 
 def low_energy_set(energies_per_atom: Values, effective_energies: Values) -> NDArray[np.bool_]:
@@ -148,26 +148,6 @@ def low_energy_set(energies_per_atom: Values, effective_energies: Values) -> NDA
     return low
 
 
-def _spread(errors: Values) -> tuple[float, float, float]:
-    """Root mean square, mean absolute and largest absolute value; NaN without any."""
-    if errors.size == 0:
-        return math.nan, math.nan, math.nan
-    flat = errors.ravel()
-    magnitudes = np.abs(flat)
-    return math.sqrt(float(np.dot(flat, flat)) / flat.size), float(magnitudes.mean()), float(magnitudes.max())
-
-
-def _energy_errors(de: Values, prefix: str) -> dict[str, float]:
-    return {prefix + name: value for name, value in zip(ENERGY_METRICS, _spread(de), strict=True)}
-
-
-def _force_errors(df: Values, prefix: str) -> dict[str, float]:
-    rmse, mae, largest = _spread(df)
-    norm = float(np.sqrt(np.einsum("ac,ac->a", df, df)).mean()) if len(df) else math.nan
-    values = (math.sqrt(3.0) * rmse, 3.0 * mae, norm, rmse, mae, largest)
-    return {prefix + name: value for name, value in zip(FORCE_METRICS, values, strict=True)}
-
-
 def loss_parts(errors: Mapping[str, float], terms: Mapping[str, float], kappa: float, kappa_stress: float) -> dict[str, float]:
     """Contributions to the loss under the names of the metrics tables.
 
@@ -176,7 +156,7 @@ def loss_parts(errors: Mapping[str, float], terms: Mapping[str, float], kappa: f
     errors : mapping
         Result of `ErrorMeter.measure`.
     terms : mapping
-        Weighted terms of the loss; of them the regularisation `l1`, `l2`, `w0`, `w1`, `w2`, `orth` are used.
+        Weighted terms of the loss; of them the regularisation `l1`, `l2`, `w0`, `w1`, `w2`, `w_orth` are used.
     kappa, kappa_stress : float
         Factors of force and stress terms.
 
@@ -188,7 +168,7 @@ def loss_parts(errors: Mapping[str, float], terms: Mapping[str, float], kappa: f
     energy, force = (1.0 - kappa) * errors["e_loss"], kappa * errors["f_loss"]
     stress = kappa_stress * errors["s_loss"]
     l1, l2 = terms.get("l1", 0.0), terms.get("l2", 0.0)
-    smooth = [terms.get(name, 0.0) for name in ("w0", "w1", "w2", "orth")]
+    smooth = [terms.get(name, 0.0) for name in ("w0", "w1", "w2", "w_orth")]
     extra = sum(smooth)
     return {
         "loss": energy + force + stress + l1 + l2 + extra,

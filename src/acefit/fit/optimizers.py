@@ -20,19 +20,18 @@ from scipy.optimize import minimize as scipy_minimize
 
 from acefit.errors import FitError
 from acefit.fit.adam import AdamOptions, minimize_adam
-from acefit.fit.quasi_newton import Outcome, Vector, minimize_bfgs
+from acefit.fit.quasi_newton import BfgsOptions, Outcome, Vector, minimize_bfgs
 
 GTOL = 1e-8
-BFGS_OPTIONS = ("gtol", "norm", "xrtol", "c1", "c2")
 SCIPY_OPTIONS = {
     "L-BFGS-B": ("gtol", "ftol", "maxcor", "maxfun", "maxls"),
     "CG": ("gtol", "norm", "c1", "c2"),
-    "Newton-CG": ("xtol", "eps", "c1", "c2"),
+    "Newton-CG": ("xtol", "c1", "c2"),
     "trust-constr": ("gtol", "xtol", "initial_tr_radius"),
 }
-OPTIONS: Mapping[str, tuple[str, ...]] = {"BFGS": BFGS_OPTIONS, **SCIPY_OPTIONS, "Adam": AdamOptions._fields}
-# accepted in the input for the sake of old input files; the progress lines of a fit replace what they print
-IGNORED_OPTIONS = ("disp", "return_all", "maxiter")
+OPTIONS: Mapping[str, tuple[str, ...]] = {"BFGS": BfgsOptions._fields, **SCIPY_OPTIONS, "Adam": AdamOptions._fields}
+# accepted for the sake of old input files: the log says what they would print, gradients are exact
+IGNORED_OPTIONS = ("disp", "iprint", "verbose", "return_all", "eps", "finite_diff_rel_step", "maxiter")
 REMEMBERED = 4
 MAX_NON_FINITE = 100
 
@@ -104,9 +103,11 @@ def minimize(
     maxiter : int
         Largest number of iterations.
     options : mapping or None
-        Options of the method, see `OPTIONS`; `gtol` stays 1e-8 unless it is given (pacemaker loses it as soon as any option is given).
+        Options of the method, see `OPTIONS`; `gtol` stays 1e-8 unless it is given (pacemaker loses it as soon as any other
+        option is given).
     callback : callable or None
-        callback(iteration, x, evaluation) after each accepted step, iterations from 1; StopIteration("reason") ends the minimisation.
+        callback(iteration, x, evaluation) at the start (iteration 0) and after each accepted step; StopIteration("reason")
+        ends the minimisation.
     trainable : bool, shape (n,), or None
         Parameters that may change; the others do not enter the optimisation vector. All if None.
 
@@ -119,35 +120,31 @@ def minimize(
     FitError
         Unknown method or option, nothing trainable, loss not finite at the start or at `MAX_NON_FINITE` trial points in a row.
     """
-    mask = np.ones(len(x0), dtype=bool) if trainable is None else np.asarray(trainable, dtype=bool)
-    if mask.shape != np.shape(x0):
-        raise FitError(f"the mask of trainable parameters has shape {mask.shape}, the parameters {np.shape(x0)}; they must agree")
-    if not mask.any():
-        raise FitError("no parameter is trainable; widen fit.trainable_parameters")
+    mask = _checked_mask(np.shape(x0), trainable)
     chosen = check_options(method, options)
     began = time.perf_counter()
     objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback)
     start = objective.reduced_start
-    objective(start)
-    if maxiter <= 0:
+    if objective.begin():
+        outcome = Outcome(start, "stopped by callback", False, 0)
+    elif maxiter <= 0:
         outcome = Outcome(start, "maxiter reached", False, 0)
     elif method == "BFGS":
-        outcome = minimize_bfgs(objective, start, maxiter=maxiter, accept=objective.accept, **chosen)
+        outcome = minimize_bfgs(objective, start, maxiter=maxiter, options=BfgsOptions(**chosen), accept=objective.accept)
     elif method == "Adam":
-        outcome = minimize_adam(objective, start, maxiter=maxiter, accept=objective.accept, options=AdamOptions(**chosen))
+        outcome = minimize_adam(objective, start, maxiter=maxiter, options=AdamOptions(**chosen), accept=objective.accept)
     else:
         outcome = _minimize_scipy(objective, start, method, maxiter, chosen)
-    return Minimum(
-        x=objective.best_x,
-        value=objective.best_value,
-        reason=objective.stop_reason or outcome.reason,
-        converged=outcome.converged and objective.stop_reason is None,
-        iterations=objective.iterations,
-        evaluations=objective.evaluations,
-        non_finite=objective.non_finite,
-        seconds=time.perf_counter() - began,
-        seconds_evaluating=objective.seconds,
-    )
+    return objective.result(outcome, time.perf_counter() - began)
+
+
+def _checked_mask(shape: tuple[int, ...], trainable: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    mask = np.ones(shape, dtype=bool) if trainable is None else np.asarray(trainable, dtype=bool)
+    if mask.shape != shape:
+        raise FitError(f"the mask of trainable parameters has shape {mask.shape}, the parameters {shape}; they must agree")
+    if not mask.any():
+        raise FitError("no parameter is trainable; widen fit.trainable_parameters")
+    return mask
 
 
 def check_options(method: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -207,9 +204,7 @@ class _Objective:
     def __call__(self, z: Vector) -> tuple[float, Vector]:
         """Value and gradient; infinite value and zero gradient where the loss is not finite."""
         z = np.asarray(z, dtype=np.float64)
-        evaluation = self._recent.get(z.tobytes())
-        if evaluation is None:
-            evaluation = self._compute(z)
+        evaluation = self._evaluation(z)
         value, gradient = float(evaluation.value), evaluation.gradient[self._mask]
         if math.isfinite(value) and np.isfinite(gradient).all():
             self._non_finite_in_a_row = 0
@@ -234,27 +229,55 @@ class _Objective:
         height = 10.0 * max(abs(float(step @ slope)), 0.1 * abs(level), np.finfo(float).tiny)
         return level + height, 2.0 * height / max(float(step @ step), np.finfo(float).tiny) * step
 
+    def begin(self) -> bool:
+        """Evaluate the start and tell the callback; True if it wants no more."""
+        self(self.reduced_start)
+        try:
+            self._tell(self.reduced_start)
+        except StopIteration:
+            return True
+        return False
+
     def accept(self, z: Vector) -> None:
         """Note an accepted step and tell the callback."""
         z = np.asarray(z, dtype=np.float64)
-        evaluation = self._recent.get(z.tobytes())
-        if evaluation is None:
-            evaluation = self._compute(z)
+        evaluation = self._evaluation(z)
         self.iterations += 1
         value = float(evaluation.value)
         if math.isfinite(value):
             self._anchor = (z.copy(), value, evaluation.gradient[self._mask])
             if value < self.best_value:
                 self.best_x, self.best_value = self.full(z), value
+        self._tell(z)
+
+    def result(self, outcome: Outcome, seconds: float) -> Minimum:
+        """Best point and how the minimisation ended."""
+        return Minimum(
+            x=self.best_x,
+            value=self.best_value,
+            reason=self.stop_reason or outcome.reason,
+            converged=outcome.converged and self.stop_reason is None,
+            iterations=self.iterations,
+            evaluations=self.evaluations,
+            non_finite=self.non_finite,
+            seconds=seconds,
+            seconds_evaluating=self.seconds,
+        )
+
+    def _tell(self, z: Vector) -> None:
         if self._callback is None:
             return
         try:
-            self._callback(self.iterations, self.full(z), evaluation)
+            self._callback(self.iterations, self.full(z), self._evaluation(z))
         except StopIteration as stop:
             self.stop_reason = str(stop) or "stopped by callback"
             raise
 
-    def _compute(self, z: Vector) -> HasGradient:
+    def _evaluation(self, z: Vector) -> HasGradient:
+        """Evaluation at z: one of the last few, or a new one."""
+        known = self._recent.get(z.tobytes())
+        if known is not None:
+            return known
         began = time.perf_counter()
         evaluation = self._evaluate(self.full(z))
         self.seconds += time.perf_counter() - began
@@ -269,13 +292,13 @@ class _Objective:
         self._non_finite_in_a_row += 1
         if self._anchor is None:
             raise FitError(
-                f"the loss of the start potential is not finite (value {value}); look for atoms that are much too close together, "
-                "for non-finite reference values, or start from smaller coefficients"
+                f"the loss of the start potential is not finite (value {value}); look for atoms that are much too close together "
+                "or for reference values that are not finite, or start from smaller coefficients"
             )
         if self._non_finite_in_a_row >= MAX_NON_FINITE:
             raise FitError(
                 f"the loss was not finite at {MAX_NON_FINITE} trial points in a row after iteration {self.iterations}; "
-                f"the last good point has a loss of {self.best_value:.6g}; use a smaller first step (another optimizer) or more regularisation"
+                f"the last good point has a loss of {self.best_value:.6g}; choose another optimizer or more regularisation"
             )
 
 
@@ -288,9 +311,8 @@ def _minimize_scipy(objective: _Objective, start: Vector, method: str, maxiter: 
     def accepted(intermediate_result: OptimizeResult) -> None:
         objective.accept(intermediate_result.x)
 
-    result = scipy_minimize(
-        objective.with_barrier, start, method=method, jac=True, callback=accepted, options={**options, "maxiter": maxiter}
-    )
+    arguments: dict[str, Any] = {"method": method, "jac": True, "callback": accepted, "options": {**options, "maxiter": maxiter}}
+    result = scipy_minimize(objective.with_barrier, start, **arguments)
     reason = _scipy_reason(method, int(result.status), str(result.message))
     return Outcome(result.x, reason, reason.startswith("converged"), int(result.nit))
 

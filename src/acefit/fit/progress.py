@@ -71,7 +71,10 @@ class Progress:
 
 
 def format_line(title: str, row: Mapping[str, Any], seconds_per_atom: float) -> str:
-    """One line in pacemaker's shape: loss, errors of energies (meV/atom) and forces (meV/Angstrom), low-energy ones in brackets."""
+    """One line in pacemaker's shape: loss, errors of energies (meV/atom) and forces (meV/Angstrom), time per evaluation.
+
+    Errors of the low-energy set are in brackets; the time is in microseconds per atom.
+    """
     return (
         f"{title:<12}{'#' + str(row['iter_num']):<6}{'(' + str(row['evaluations']) + ' evals):':<15}"
         f"Loss: {row['loss']:.4e} | RMSE Energy(low): {MEV * row['rmse_epa']:.2f} ({MEV * row['low_rmse_epa']:.2f}) meV/at | "

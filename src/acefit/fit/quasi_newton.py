@@ -77,17 +77,30 @@ def dot(a: Vector, b: Vector) -> float:
     return float(np.einsum("i,i->", a, b))
 
 
+class BfgsOptions(NamedTuple):
+    """Options of BFGS, named as in scipy.
+
+    Attributes
+    ----------
+    gtol, norm : converged when the norm of that order of the gradient is at most gtol
+    xrtol : converged when the step is at most xrtol (xrtol + norm of x)
+    c1, c2 : constants of the Wolfe conditions
+    """
+
+    gtol: float = 1e-8
+    norm: float = math.inf
+    xrtol: float = 0.0
+    c1: float = 1e-4
+    c2: float = 0.9
+
+
 def minimize_bfgs(
     evaluate: Callable[[Vector], tuple[float, Vector]],
     x0: Vector,
     *,
     maxiter: int,
-    gtol: float = 1e-8,
-    norm: float = math.inf,
-    xrtol: float = 0.0,
-    c1: float = 1e-4,
-    c2: float = 0.9,
-    accept: Callable[[Vector], None] | None = None,
+    options: BfgsOptions,
+    accept: Callable[[Vector], None],
 ) -> Outcome:
     """Minimise by BFGS.
 
@@ -99,13 +112,9 @@ def minimize_bfgs(
         Start, where value and gradient are finite.
     maxiter : int
         Largest number of iterations.
-    gtol, norm : float
-        Converged when the norm of that order of the gradient is at most gtol.
-    xrtol : float
-        Converged when the step is at most xrtol (xrtol + norm of x).
-    c1, c2 : float
-        Constants of the Wolfe conditions.
-    accept : callable or None
+    options : BfgsOptions
+        Tolerances.
+    accept : callable
         Called with each accepted point; StopIteration ends the minimisation there.
 
     Returns
@@ -121,28 +130,25 @@ def minimize_bfgs(
     previous_value = value + math.sqrt(dot(gradient, gradient)) / 2.0
     hessian = InverseHessian(len(x))
     direction = -gradient
-    for iteration in range(maxiter + 1):
-        if np.linalg.norm(gradient, norm) <= gtol:
+    for iteration in range(maxiter):
+        if np.linalg.norm(gradient, options.norm) <= options.gtol:
             return Outcome(x, "converged: gradient below gtol", True, iteration)
-        if iteration == maxiter:
-            break
-        found = _find_step(evaluate, x, direction, (value, previous_value), gradient, (c1, c2))
+        found = _find_step(evaluate, x, direction, (value, previous_value), gradient, (options.c1, options.c2))
         if found is None:
             return Outcome(x, "line search failed (precision loss)", False, iteration)
         alpha, new_value, new_gradient = found
-        s = alpha * direction
+        s, y = alpha * direction, new_gradient - gradient
         x = x + s
-        y = new_gradient - gradient
         value, previous_value, gradient = new_value, value, new_gradient
         try:
-            if accept is not None:
-                accept(x)
+            accept(x)
         except StopIteration as stop:
             return Outcome(x, str(stop) or "stopped by callback", False, iteration + 1)
-        if xrtol > 0.0 and np.linalg.norm(s, norm) <= xrtol * (xrtol + np.linalg.norm(x, norm)):
+        if np.linalg.norm(s, options.norm) <= options.xrtol * (options.xrtol + np.linalg.norm(x, options.norm)):
             return Outcome(x, "converged: step below xrtol", True, iteration + 1)
         direction = -hessian.update(s, y, gradient)
-    return Outcome(x, "maxiter reached", False, maxiter)
+    converged = bool(np.linalg.norm(gradient, options.norm) <= options.gtol)
+    return Outcome(x, "converged: gradient below gtol" if converged else "maxiter reached", converged, maxiter)
 
 
 def _find_step(
@@ -193,12 +199,18 @@ def _fallback_step(
             memory[key] = result if math.isfinite(result[0]) else (math.inf, np.zeros_like(point))
         return memory[key]
 
+    def value_at(point: Vector) -> float:
+        return remembered(point)[0]
+
+    def gradient_at(point: Vector) -> Vector:
+        return remembered(point)[1]
+
     with warnings.catch_warnings():
         # scipy announces a failed search by a warning; here the stop reason says it
         warnings.simplefilter("ignore")
         alpha, _, _, new_value, _, new_slope = line_search(
-            lambda point: remembered(point)[0],
-            lambda point: remembered(point)[1],
+            value_at,
+            gradient_at,
             x,
             direction,
             gradient,

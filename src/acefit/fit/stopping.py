@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 DEFAULT_PATIENCE = 200
 
@@ -13,7 +14,8 @@ class EarlyStopping:
     """Window on one list of losses (train or test).
 
     The relative change per iteration is rel_t = (loss_t - loss_{t-1}) / loss_{t-1} / interval. The minimisation is to stop if
-    ceil(patience / interval) changes are known and the fastest decrease among the last `depth` losses is slower than the threshold.
+    ceil(patience / interval) changes are known and the fastest decrease among the last `depth` losses is slower than the
+    threshold.
 
     Attributes
     ----------
@@ -38,7 +40,7 @@ class EarlyStopping:
     def relative_changes(self) -> list[float]:
         """Relative changes per iteration between the losses of the window, oldest first."""
         window = self.losses[-self.depth :]
-        return [_relative(new, old) / self.interval for old, new in zip(window[:-1], window[1:], strict=True)]
+        return [_relative(new, old) / self.interval for old, new in pairwise(window)]
 
     def add(self, loss: float) -> str | None:
         """Append a loss.

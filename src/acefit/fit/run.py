@@ -1,0 +1,293 @@
+"""One fit job: from a start potential, data and settings to the fitted potential, its metrics and a result.
+
+Files of the pipeline are read and written in `acefit.steps.fit`; only the run directory is touched here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acefit.basis.trainable import trainable_mask
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.data.weights import Weights
+from acefit.fit.callbacks import Callbacks, load_callbacks
+from acefit.fit.checkpoint import EvaluationLog, ReplayedLoss, content_digest
+from acefit.fit.loss import Loss
+from acefit.fit.metrics import ErrorMeter, Reference, Row
+from acefit.fit.optimizers import Minimum, minimize
+from acefit.fit.progress import MemoryEstimate, Progress, check_memory, optimizer_bytes
+from acefit.fit.recorder import LossFunction, Meter, Recorder
+from acefit.fit.restarts import cycle_generator, perturb
+from acefit.fit.settings import FitSettings
+from acefit.fit.stopping import EarlyStopping
+from acefit.potential.bbasis import format_potential
+from acefit.potential.model import Potential
+from acefit.potential.parameters import ParameterLayout, parameter_layout
+
+log = logging.getLogger(__name__)
+
+LOG_FILE = "evaluations.log"
+
+# Bytes for the memory estimate: a pair holds vector, shift, neighbour and distance, an atom positions, forces and labels; the
+# loss keeps its own sorted copy of the pairs and adds up gradients in a fixed number of blocks
+PAIR_BYTES = 48
+ATOM_BYTES = 200
+LOSS_PAIR_BYTES = 64
+LOSS_BLOCKS = 64
+
+
+@dataclass(frozen=True)
+class FitData:
+    """One subset of the data.
+
+    Attributes
+    ----------
+    structures, neighbors, weights : of the subset, consistent with each other
+    effective_energies : (S,) eV/atom above the hull or the lowest energy; NaN where not known
+    """
+
+    structures: StructureSet
+    neighbors: NeighborList
+    weights: Weights
+    effective_energies: NDArray[np.float64]
+
+    def reference(self) -> Reference:
+        """What predictions of the subset are compared with."""
+        structures, weights = self.structures, self.weights
+        return Reference(
+            structures.offsets,
+            structures.energies,
+            structures.forces,
+            structures.stresses,
+            weights.energy,
+            weights.force,
+            weights.stress,
+            self.effective_energies,
+        )
+
+    def digest(self) -> bytes:
+        """Digest of everything the loss depends on."""
+        s, w = self.structures, self.weights
+        arrays = (
+            s.offsets,
+            s.numbers,
+            s.positions,
+            s.cells,
+            s.pbc,
+            s.energies,
+            s.forces,
+            s.stresses,
+            w.energy,
+            w.force,
+            w.stress,
+        )
+        return content_digest(*arrays, self.neighbors.cutoff)
+
+
+MakeLoss = Callable[[Potential, FitData, FitSettings, bool], LossFunction]
+
+
+def build_loss(potential: Potential, data: FitData, settings: FitSettings, with_gradient: bool) -> LossFunction:
+    """Build the loss of a potential shape on a subset, with or without gradient (None then)."""
+    loss = Loss(potential, data.structures, data.neighbors, data.weights, settings.loss, tables=settings.tables)
+    return cast(LossFunction, partial(loss, with_gradient=with_gradient))
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """What is to be fitted, and how.
+
+    Attributes
+    ----------
+    potential : extended start of the ladder step, or the best of its earlier cycles
+    train, test : data; there may be no test set
+    settings : FitSettings
+    seed, step, cycle : for random numbers and labels
+    folder : run directory
+    code : digest of the code
+    make_loss : builds the loss, see `build_loss`
+    search_folders : where user callbacks are looked for
+    """
+
+    potential: Potential
+    train: FitData
+    test: FitData | None
+    settings: FitSettings
+    seed: int
+    step: int
+    cycle: int
+    folder: Path
+    code: str = ""
+    make_loss: MakeLoss = build_loss
+    search_folders: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class FitOutcome:
+    """A finished fit.
+
+    Attributes
+    ----------
+    potential : best potential, metadata `_loss` and `_fit_cycles`
+    rows : metrics of all iterations, train and test
+    metrics : metrics of the best point, subset -> row
+    minimum : how the minimisation went
+    n_functions, n_parameters, n_trainable : size of the potential and number of parameters that were free
+    seconds, seconds_evaluating : wall time in total and inside the loss, interrupted runs included
+    """
+
+    potential: Potential
+    rows: list[Row]
+    metrics: dict[str, Row]
+    minimum: Minimum
+    n_functions: int
+    n_parameters: int
+    n_trainable: int
+    seconds: float
+    seconds_evaluating: float
+
+
+def run_fit(job: FitJob) -> FitOutcome:
+    """Fit one cycle of one ladder step; after an interruption the same call goes on where it stopped.
+
+    Parameters
+    ----------
+    job : FitJob
+        What to do.
+
+    Returns
+    -------
+    FitOutcome
+
+    Raises
+    ------
+    FitError
+        If the loss is not finite, memory does not suffice, or a callback fails and is to stop the fit.
+    """
+    settings = job.settings
+    layout = parameter_layout(job.potential)
+    mask = trainable_mask(job.potential, settings.trainable, layout)
+    x0 = start_parameters(job, layout, mask)
+    functions = load_callbacks(settings.callbacks, job.search_folders)
+    callbacks = Callbacks(functions, cycle=job.cycle, step=job.step, stop_on_error=settings.stop_on_callback_error)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    report_size(job, layout, mask)
+    with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask)) as evaluations:
+        if evaluations.n_evaluations:
+            log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
+        train = _meter(job, layout, job.train, "train")
+        loss = ReplayedLoss(train.loss, evaluations)
+        recorder = Recorder(
+            job.folder,
+            layout,
+            evaluations,
+            loss,
+            train=train,
+            test=None if job.test is None else _meter(job, layout, job.test, "test"),
+            stopping=early_stopping(settings),
+            callbacks=callbacks,
+            progress=Progress(job.train.structures.n_atoms, settings.maxiter),
+            display_step=settings.display_step,
+        )
+        found, metrics = _minimize(job, loss, recorder, x0, mask)
+    report_end(found, recorder)
+    fitted = layout.apply(found.x).with_metadata(_loss=repr(found.value), _fit_cycles=str(job.cycle + 1))
+    times = (recorder.seconds, recorder.seconds_evaluating)
+    return FitOutcome(fitted, recorder.rows, metrics, found, layout.n_functions, layout.n_parameters, int(mask.sum()), *times)
+
+
+def _minimize(
+    job: FitJob, loss: ReplayedLoss, recorder: Recorder, x0: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> tuple[Minimum, dict[str, Row]]:
+    """Minimise; the minimum and the metrics of its point, subset -> row."""
+    settings = job.settings
+    try:
+        found = minimize(
+            loss,
+            x0,
+            method=settings.optimizer,
+            maxiter=settings.maxiter,
+            options=settings.options,
+            callback=recorder.record,
+            trainable=mask,
+        )
+        return found, recorder.finish(found.x)
+    finally:
+        recorder.close()
+
+
+def start_parameters(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Starting point: that of the potential in the first cycle, perturbed in later ones if the settings say so."""
+    x = layout.vector()
+    perturbation = job.settings.perturbation
+    if job.cycle == 0 or not perturbation.is_random:
+        return x
+    return perturb(x, mask, layout.n_radial, perturbation, cycle_generator(job.seed, job.step, job.cycle))
+
+
+def job_digest(job: FitJob, x0: NDArray[np.float64], mask: NDArray[np.bool_]) -> bytes:
+    """Digest of everything the path of the minimisation depends on; number of threads and iterations are not among it."""
+    shape = format_potential(replace(job.potential, metadata={}))
+    parts = [shape, x0, mask, job.train.digest(), b"" if job.test is None else job.test.digest()]
+    return content_digest(*parts, job.settings.key(), job.code)
+
+
+def early_stopping(settings: FitSettings) -> dict[str, EarlyStopping]:
+    """Stopping criteria of both subsets."""
+    return {
+        "train": EarlyStopping(settings.train_threshold, settings.patience, 1, "train"),
+        "test": EarlyStopping(settings.test_threshold, settings.patience, settings.display_step, "test"),
+    }
+
+
+def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_]) -> None:
+    """Log the size of the problem and check that it fits into memory."""
+    n_free = int(mask.sum())
+    log.info(
+        "ladder step %d, cycle %d: %d functions, %d parameters (%d trainable); %d structures, %d atoms, %d pairs to fit",
+        job.step, job.cycle, layout.n_functions, layout.n_parameters, n_free,
+        job.train.structures.n_structures, job.train.structures.n_atoms, job.train.neighbors.n_pairs,
+    )  # fmt: skip
+    sets = [subset for subset in (job.train, job.test) if subset is not None]
+    n_pairs = sum(subset.neighbors.n_pairs for subset in sets)
+    n_atoms = sum(subset.structures.n_atoms for subset in sets)
+    estimate = MemoryEstimate(
+        data=PAIR_BYTES * n_pairs + ATOM_BYTES * n_atoms,
+        loss=LOSS_PAIR_BYTES * n_pairs + LOSS_BLOCKS * 8 * layout.n_parameters,
+        optimizer=optimizer_bytes(job.settings.optimizer, n_free),
+    )
+    check_memory(estimate, job.settings.optimizer, job.settings.max_memory)
+
+
+def report_end(found: Minimum, recorder: Recorder) -> None:
+    """Log why the minimisation ended and where its time went."""
+    own = max(0.0, found.seconds - found.seconds_evaluating)
+    share = 100.0 * own / found.seconds if found.seconds else 0.0
+    log.info(
+        "%s after %d iterations, %d evaluations; loss %.6e; %.1f s, %.0f %% of this run outside the loss (optimiser, files)",
+        found.reason, found.iterations, found.evaluations, found.value, recorder.seconds, share,
+    )  # fmt: skip
+    if found.non_finite:
+        log.info("%d trial points had a loss that is not finite and were left by shorter steps", found.non_finite)
+
+
+def _meter(job: FitJob, layout: ParameterLayout, data: FitData, subset: str) -> Meter:
+    labels = {
+        "subset": subset,
+        "ladder_step": job.step,
+        "cycle_step": job.cycle,
+        "nfuncs": layout.n_functions,
+        "ncoefs": layout.n_parameters,
+    }
+    errors = ErrorMeter(data.reference())
+    loss = job.make_loss(job.potential, data, job.settings, subset == "train")
+    return Meter(loss, errors, job.settings.loss.kappa, job.settings.loss.kappa_stress, labels)

@@ -1,0 +1,105 @@
+"""Settings of one minimisation, read from the `fit` section of the configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from acefit.data.structures import StructureSet
+from acefit.data.weights import automatic_kappa
+from acefit.fit.loss import LossSettings
+from acefit.fit.restarts import Perturbation
+from acefit.fit.stopping import DEFAULT_PATIENCE
+
+log = logging.getLogger(__name__)
+
+LOSS_KEYS = {
+    "L1_coeffs": "l1",
+    "L2_coeffs": "l2",
+    "w0_rad": "w0",
+    "w1_rad": "w1",
+    "w2_rad": "w2",
+    "w_orth": "w_orth",
+    "kappa_stress": "kappa_stress",
+}
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Settings of one minimisation.
+
+    Attributes
+    ----------
+    optimizer, maxiter, options : see `acefit.fit.optimizers.minimize`
+    trainable : see `acefit.basis.trainable.trainable_mask`
+    perturbation : what happens to the start of later cycles
+    train_threshold, test_threshold, patience : early stopping
+    display_step : iterations between evaluations of the test set
+    loss : weights of the terms; tables : whether radial functions are interpolated
+    callbacks : names of user functions; stop_on_callback_error : whether their errors end the fit
+    max_memory : bytes allowed, None: any
+    """
+
+    optimizer: str = "BFGS"
+    maxiter: int = 100
+    options: Mapping[str, Any] | None = None
+    trainable: Any = None
+    perturbation: Perturbation = field(default_factory=Perturbation)
+    train_threshold: float | None = None
+    test_threshold: float | None = None
+    patience: int = DEFAULT_PATIENCE
+    display_step: int = 20
+    loss: LossSettings = field(default_factory=LossSettings)
+    tables: bool = False
+    callbacks: tuple[Any, ...] = ()
+    stop_on_callback_error: bool = False
+    max_memory: float | None = None
+
+    @classmethod
+    def from_section(cls, fit: Mapping[str, Any], train: StructureSet, max_memory: float | None = None) -> FitSettings:
+        """Read the `fit` section of the configuration.
+
+        Parameters
+        ----------
+        fit : mapping
+            Section with pacemaker's names, and `display_step` and `tables` of the `backend` section; missing keys have their
+            defaults.
+        train : StructureSet
+            Training set, for `kappa: auto`.
+        max_memory : float or None
+            MB the fit may take; None: no limit.
+        """
+        names = fit.get("callbacks") or ()
+        return cls(
+            optimizer=fit.get("optimizer", cls.optimizer),
+            maxiter=int(fit.get("maxiter", cls.maxiter)),
+            options=dict(fit.get("options") or {}),
+            trainable=fit.get("trainable_parameters"),
+            perturbation=Perturbation.from_settings(fit),
+            train_threshold=fit.get("min_relative_train_loss_per_iter"),
+            test_threshold=fit.get("min_relative_test_loss_per_iter"),
+            patience=int(fit.get("early_stopping_patience", cls.patience)),
+            display_step=int(fit.get("display_step", cls.display_step)),
+            loss=loss_settings(fit.get("loss") or {}, train),
+            tables=bool(fit.get("tables", False)),
+            callbacks=(names,) if isinstance(names, str) else tuple(names),
+            stop_on_callback_error=fit.get("callback_errors") == "stop",
+            max_memory=None if max_memory is None else 1e6 * max_memory,
+        )
+
+    def key(self) -> list[Any]:
+        """What the path of the optimiser depends on; more iterations continue the same path, so maxiter is not among it."""
+        stopping = [self.train_threshold, self.test_threshold, self.patience, self.display_step]
+        return [self.optimizer, dict(self.options or {}), *stopping, asdict(self.loss), self.tables]
+
+
+def loss_settings(section: Mapping[str, Any], train: StructureSet) -> LossSettings:
+    """Read the `fit: loss` section; `kappa: auto` is taken from the training set."""
+    values = {field: float(section.get(name, 0.0)) for name, field in LOSS_KEYS.items()}
+    kappa = section.get("kappa", 0.0)
+    if kappa == "auto":
+        kappa = automatic_kappa(train)
+        log.info("kappa: auto gives %.6f", kappa)
+    return LossSettings(kappa=float(kappa), **values)
