@@ -151,7 +151,7 @@ def _exclude(result: Selection, rows: NDArray[np.integer], reason: str) -> None:
 
 
 def _force_norms(structures: StructureSet) -> NDArray[np.float64]:
-    return np.linalg.norm(np.nan_to_num(structures.forces), axis=1)
+    return np.asarray(np.linalg.norm(np.nan_to_num(structures.forces), axis=1))
 
 
 def _concentrations(structures: StructureSet) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ def _select(
 ) -> LowerHull | None:
     """Filter, draw and weight the candidates; returns the hull their energies are measured from (None without candidates)."""
     n_all = len(candidates)
-    is_bulk = structures.pbc.all(axis=1)[candidates]
+    is_bulk = np.asarray(structures.pbc.all(axis=1))[candidates]
     if policy.reftype != "all":
         kept = is_bulk if policy.reftype == "bulk" else ~is_bulk
         _exclude(result, candidates[~kept], f"reftype {policy.reftype}")

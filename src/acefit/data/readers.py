@@ -1,6 +1,6 @@
 """Read datasets: extended XYZ, ASE databases and trajectories, our Parquet tables, pacemaker's pickled data frames.
 
-Reference energies are subtracted later (`acefit.data.references`); files are found by `acefit.data.locations`.
+Reference energies are subtracted later (`acefit.data.references`).
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from acefit.artifacts import read_arrays
 from acefit.data.energy_based import EnergyBasedPolicy, select_and_weight
 from acefit.data.external_weights import join_external, read_external
-from acefit.data.storage import Dataset
+from acefit.data.storage import Dataset, PathLike
 from acefit.data.structures import StructureSet, as_indices, atom_rows
-from acefit.errors import DataError
+from acefit.errors import ArtifactError, DataError
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,6 @@ def assign_weights(
     policy: Mapping[str, Any] | None = None,
     ignore_weights: bool = False,
     aug_factor: float = 1e-4,
-    seed: int | None = None,
 ) -> Weighting:
     """Weight a dataset.
 
@@ -105,8 +105,6 @@ def assign_weights(
         Apply the policy even if the dataset brings weights of its own.
     aug_factor : float
         Factor on all weights of structures whose name starts with ``augmented``.
-    seed : int, optional
-        Seed of the selection where the policy has none of its own.
 
     Returns
     -------
@@ -130,7 +128,7 @@ def assign_weights(
     if given and not ignore_weights:
         _take_given(draft, dataset)
     else:
-        _apply_policy(draft, dataset, dict(policy or {}), seed)
+        _apply_policy(draft, dataset, dict(policy or {}))
     _apply_factors(draft, dataset)
     _weight_augmented(draft, dataset, aug_factor)
     return _finish(draft, structures)
@@ -142,15 +140,13 @@ def _take_given(draft: Draft, dataset: Dataset) -> None:
     draft.source = "dataset"
 
 
-def _apply_policy(draft: Draft, dataset: Dataset, policy: dict[str, Any], seed: int | None) -> None:
+def _apply_policy(draft: Draft, dataset: Dataset, policy: dict[str, Any]) -> None:
     kind = policy.pop("type", "UniformWeightingPolicy")
     if kind == "UniformWeightingPolicy":
         if policy:
             raise DataError(f"UniformWeightingPolicy has no parameters, but {', '.join(policy)} is given; remove it")
         return
     if kind == "EnergyBasedWeightingPolicy":
-        if policy.get("seed") is None:
-            policy["seed"] = seed
         draft.source = "energy-based"
         selection = select_and_weight(dataset.structures, draft.subsets, EnergyBasedPolicy.from_mapping(policy))
         draft.energy, draft.force = selection.energy, selection.force
@@ -246,6 +242,20 @@ def normalized(structures: StructureSet, energy: NDArray[np.float64], force: NDA
 def _to_unit_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
     total = values.sum()
     return values / total if total > 0 else np.zeros_like(values)
+
+
+def read_weights(path_to_weights: PathLike, path_to_atom_weights: PathLike) -> tuple[Weights, tuple[str, ...]]:
+    """Read the tables of the weights stage: weights of the whole dataset and the subset of each structure.
+
+    Raises
+    ------
+    ArtifactError
+        If a file cannot be used, or the two do not belong together.
+    """
+    table, atoms = read_arrays(path_to_weights, "weights"), read_arrays(path_to_atom_weights, "weights_atoms")
+    if not np.array_equal(np.unique(atoms["structure"]), table["structure"]):
+        raise ArtifactError(f"{path_to_atom_weights} does not belong to {path_to_weights}; run the weights stage again")
+    return Weights(table["w_energy"], atoms["w_force"], table["w_stress"]), tuple(table["subset"])
 
 
 def automatic_kappa(structures: StructureSet) -> float:
