@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from acefit.artifacts import atomic_path
 
 DPI = 150
 # Okabe and Ito (2008), distinguishable with every common form of colour blindness
@@ -59,11 +60,8 @@ def new_figure(width: float = 7.2, height: float = 3.6) -> Figure:
 @styled
 def write_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a PNG without time or program in it, under its final name only when complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
 
 
 @styled
@@ -116,6 +114,8 @@ def outlier_limit(errors: NDArray[np.float64]) -> float:
     """Half width of an error axis: the largest error, unless a few of them would squeeze all others into a line."""
     largest = float(np.abs(errors).max())
     usual = float(np.quantile(np.abs(errors), 0.995))
+    if largest == 0:
+        return 1.0
     return 1.05 * largest if largest < 4 * usual or usual == 0 else 2.0 * usual
 
 

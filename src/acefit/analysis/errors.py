@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from acefit.analysis.metrics import compute_energy_metrics, compute_force_metrics, compute_stress_metrics
 from acefit.analysis.predictions import Predictions
-from acefit.fit.metrics import ENERGY_METRICS, FORCE_METRICS, STRESS_METRICS, ErrorMeter, Reference
+from acefit.fit.metrics import ENERGY_METRICS, FORCE_METRICS, STRESS_METRICS
 from acefit.units import EV_PER_A3_IN_GPA
 
 SUBSET_ORDER = ("train", "test", "excluded")
@@ -16,48 +17,18 @@ UNITS = {
     **dict.fromkeys(FORCE_METRICS, "eV/Å"),
     **dict.fromkeys(STRESS_METRICS, "GPa"),
 }
-_SCALES = {**dict.fromkeys(ENERGY_METRICS, 1000.0), **dict.fromkeys(STRESS_METRICS, EV_PER_A3_IN_GPA)}
 
 
 def _measure(predictions: Predictions, structures: NDArray[np.bool_]) -> dict[str, float]:
     """Numbers and error measures of some structures: energies in meV/atom, forces in eV/Angstrom, stresses in GPa."""
-    table = predictions.structures[structures]
     atoms = np.repeat(structures, predictions.structures["n_atoms"])
-    counts = table["n_atoms"].to_numpy()
-    none = np.full(len(table), np.nan)
-    reference = Reference(
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        energies=table["energy"].to_numpy(float),
-        forces=predictions.force[atoms],
-        stresses=np.where(np.isnan(predictions.stress_predicted), np.nan, predictions.stress)[structures],
-        w_energy=np.zeros(len(table)),
-        w_force=np.zeros(int(atoms.sum())),
-        w_stress=np.zeros(len(table)),
-        effective_energies=none,
-    )
-    measured = ErrorMeter(reference).measure(
-        table["energy_predicted"].to_numpy(float), predictions.force_predicted[atoms], predictions.stress_predicted[structures]
-    )
-    values = {key: _SCALES.get(key, 1.0) * measured[key] for key in (*ENERGY_METRICS, *FORCE_METRICS, *STRESS_METRICS)}
-    return {"n_structures": len(table), "n_atoms": int(counts.sum()), **values}
-
-
-def _measure_forces(predictions: Predictions, atoms: NDArray[np.bool_]) -> dict[str, float]:
-    """Force error measures of some atoms (eV/Angstrom), as if they were one structure."""
-    n_atoms = int(atoms.sum())
-    one, zero = np.full(1, np.nan), np.zeros(1)
-    reference = Reference(
-        offsets=np.array([0, n_atoms]),
-        energies=one,
-        forces=predictions.force[atoms],
-        stresses=np.full((1, 6), np.nan),
-        w_energy=zero,
-        w_force=np.zeros(n_atoms),
-        w_stress=zero,
-        effective_energies=one,
-    )
-    measured = ErrorMeter(reference).measure(one, predictions.force_predicted[atoms], np.full((1, 6), np.nan))
-    return {"n_atoms": n_atoms, **{key: measured[key] for key in FORCE_METRICS}}
+    return {
+        "n_structures": int(structures.sum()),
+        "n_atoms": int(atoms.sum()),
+        **compute_energy_metrics(1000.0 * predictions.energy_errors()[structures]),
+        **compute_force_metrics(predictions.force_errors()[atoms]),
+        **compute_stress_metrics(EV_PER_A3_IN_GPA * predictions.stress_errors()[structures]),
+    }
 
 
 def _subsets(predictions: Predictions) -> list[str]:
@@ -96,7 +67,8 @@ def tabulate_elements(predictions: Predictions) -> pd.DataFrame:
         for subset in _subsets(predictions):
             chosen = ((predictions.atoms["element"] == element) & (predictions.atoms["subset"] == subset)).to_numpy()
             if chosen.any():
-                rows.append({"element": element, "subset": subset, **_measure_forces(predictions, chosen)})
+                measured = compute_force_metrics(predictions.force_errors()[chosen])
+                rows.append({"element": element, "subset": subset, "n_atoms": int(chosen.sum()), **measured})
     return pd.DataFrame(rows)
 
 

@@ -16,12 +16,12 @@ def compute_energy_metrics(errors: Values) -> dict[str, float]:
 
     Parameters
     ----------
-    errors : (S,) eV/atom
+    errors : (S,) eV/atom, or a multiple of it
 
     Returns
     -------
     metrics : dict
-        rmse_epa, mae_epa, max_abs_epa in eV/atom; NaN if there is no reference at all.
+        rmse_epa, mae_epa, max_abs_epa in the unit of the errors; NaN if there is no reference at all.
     """
     known = errors[np.isfinite(errors)]
     return dict(zip(("rmse_epa", "mae_epa", "max_abs_epa"), _rms_mean_max(known), strict=True))

@@ -1,0 +1,168 @@
+"""Draw the figures, write the tables and the page of a run's report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from acefit import __version__
+from acefit.analysis import errors
+from acefit.analysis.canvas import draw_note, write_figure
+from acefit.analysis.catalog import TABLES, figure_file, table_file
+from acefit.analysis.cycles import summarize_cycles, tabulate_cycles, tabulate_timing
+from acefit.analysis.figure_set import RunData, draw_all
+from acefit.analysis.predictions import Predictions
+from acefit.analysis.report_page import Background, format_report
+from acefit.artifacts import file_digest, read_arrays, read_frame, read_yaml, write_text
+from acefit.errors import ArtifactError
+from acefit.potential.bbasis import read_potential
+
+log = logging.getLogger(__name__)
+
+
+def report(
+    *,
+    name: str,
+    path_to_potential: str | Path,
+    path_to_predicted_structures: str | Path,
+    path_to_predicted_atoms: str | Path,
+    path_to_references: str | Path,
+    path_to_weight_summary: str | Path,
+    paths_to_metrics: Sequence[str | Path],
+    paths_to_results: Sequence[str | Path],
+    paths_to_cycles: Sequence[str | Path],
+    paths_to_benchmarks: Sequence[str | Path],
+    path_to_figures: str | Path,
+    path_to_tables: str | Path,
+    path_to_report: str | Path,
+) -> None:
+    """Write all figures and tables of `acefit.analysis.catalog` and the page that shows them.
+
+    Figures for which there are no data are written too, as a small note that gives the reason; the page names them at its end.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    path_to_potential : path
+        Final potential.
+    path_to_predicted_structures, path_to_predicted_atoms : path
+        Tables of the predict stage.
+    path_to_references : path
+        What the dataset stage says about references, files and structures that were left out.
+    path_to_weight_summary : path
+        What the weights stage says about itself.
+    paths_to_metrics, paths_to_results : paths
+        Metrics and result of every fit cycle.
+    paths_to_cycles : paths
+        Tables of the select stage, one per ladder step.
+    paths_to_benchmarks : paths
+        Benchmark files of the jobs, each in a folder `benchmarks` or one below it.
+    path_to_figures, path_to_tables : path
+        Folders to write to; the names are those of `figure_file` and `table_file`.
+    path_to_report : path
+        HTML page.
+
+    Raises
+    ------
+    ArtifactError
+        If an input cannot be used.
+    """
+    run, reasons = _read_run(
+        name,
+        path_to_potential,
+        (path_to_predicted_structures, path_to_predicted_atoms),
+        (paths_to_metrics, paths_to_results, paths_to_cycles),
+        paths_to_benchmarks,
+    )
+    tables = _write_tables(run, reasons, Path(path_to_tables))
+    figures, absent = _write_figures(run, Path(path_to_figures))
+    digests = {"potential": path_to_potential, "predictions": path_to_predicted_structures, "references": path_to_references}
+    background = _read_background(path_to_references, path_to_weight_summary, digests)
+    write_text(format_report(run, tables, figures, absent, background), path_to_report)
+
+
+def _read_run(
+    name: str,
+    path_to_potential: str | Path,
+    predicted: tuple[str | Path, str | Path],
+    fits: tuple[Sequence[str | Path], Sequence[str | Path], Sequence[str | Path]],
+    paths_to_benchmarks: Sequence[str | Path],
+) -> tuple[RunData, dict[tuple[int, int], str]]:
+    """Everything figures and tables are made from, and why each cycle stopped."""
+    predictions = Predictions.from_columns(
+        read_arrays(predicted[0], "predicted_structures"), read_arrays(predicted[1], "predicted_atoms")
+    )
+    paths_to_metrics, paths_to_results, paths_to_cycles = fits
+    frames = [read_frame(path, "metrics") for path in paths_to_metrics]
+    metrics = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    results = [read_yaml(path) for path in paths_to_results]
+    reasons = {(int(result["step"]), int(result["cycle"])): str(result["reason"]) for result in results}
+    selected: dict[int, int] = {}
+    for path in paths_to_cycles:
+        table = read_frame(path, "cycles")
+        best = table[table["selected"]]
+        selected |= {int(step): int(cycle) for step, cycle in zip(best["step"], best["cycle"], strict=True)}
+    n_train_atoms = int((predictions.atoms["subset"] == "train").sum())
+    cycles = summarize_cycles(metrics, n_train_atoms, selected)
+    timing = tabulate_timing([(_job_name(Path(path)), _read_benchmark(Path(path))) for path in paths_to_benchmarks])
+    return RunData(name, read_potential(path_to_potential), predictions, metrics, cycles, timing), reasons
+
+
+def _job_name(path: Path) -> str:
+    """Part of the path below its folder `benchmarks`, without extension; shards belong to the neighborlists stage."""
+    parts = path.with_suffix("").parts
+    below = parts[parts.index("benchmarks") + 1 :] if "benchmarks" in parts else parts[-1:]
+    return "/".join(("neighborlists", *below) if below[0].startswith("shard-") else below)
+
+
+def _read_benchmark(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ArtifactError(f"{path} is not a readable benchmark file ({error}); run the stage again that writes it") from error
+
+
+def _write_tables(run: RunData, reasons: dict[tuple[int, int], str], folder: Path) -> dict[str, pd.DataFrame]:
+    """Write every table of the catalogue as CSV, full precision; those without rows have at least their heading."""
+    predictions = run.predictions
+    tables = {
+        "errors": errors.tabulate_overall(predictions),
+        "errors-by-group": errors.tabulate_groups(predictions),
+        "errors-by-element": errors.tabulate_elements(predictions),
+        "cycles": tabulate_cycles(run.cycles, reasons),
+        "worst-structures": errors.tabulate_worst(predictions),
+        "excluded": errors.tabulate_excluded(predictions),
+        "timing": run.timing,
+    }
+    for name in TABLES:
+        write_text(tables[name].to_csv(index=False, lineterminator="\n"), folder / table_file(name))
+    return tables
+
+
+def _write_figures(run: RunData, folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Write every figure of the catalogue; PNG content of those that show something, reasons for the others."""
+    shown, absent = {}, {}
+    for name, figure in draw_all(run):
+        path = folder / figure_file(name)
+        if isinstance(figure, str):
+            absent[name] = figure
+            write_figure(draw_note(figure), path)
+        else:
+            write_figure(figure, path)
+            shown[name] = path.read_bytes()
+        log.info("%s: %s", name, absent.get(name, "drawn"))
+    return shown, absent
+
+
+def _read_background(references: str | Path, weight_summary: str | Path, files: dict[str, str | Path]) -> Background:
+    """Texts about the dataset and the weights, and where everything came from."""
+    dataset, weights = read_yaml(references), read_yaml(weight_summary)
+    provenance: dict[str, Any] = {"acefit": __version__, "numpy": np.__version__, "pandas": pd.__version__}
+    provenance |= {f"{key} (SHA-256)": file_digest(path) for key, path in files.items()}
+    return Background([], [], provenance | {"dataset": dataset, "weights": weights})
