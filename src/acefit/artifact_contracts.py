@@ -190,7 +190,88 @@ PREDICTED_ATOMS = Contract(
     ),
 )
 
+METRICS = Contract(
+    "metrics",
+    1,
+    (
+        Column("subset", "string", "1", "train or test"),
+        Column("ladder_step", "int64", "1", "number of the ladder step, from 0"),
+        Column("cycle_step", "int64", "1", "number of the fit cycle, from 0"),
+        Column("iter_num", "int64", "1", "iteration; 0 is the start"),
+        Column("evaluations", "int64", "1", "evaluations of the training loss so far"),
+        Column("time", "float64", "s", "wall time so far, interrupted runs included"),
+        Column("evaluation_time", "float64", "s", "part of it inside the training loss"),
+        Column("nfuncs", "int64", "1", "number of functions"),
+        Column("ncoefs", "int64", "1", "number of parameters, radial ones of each unordered pair once"),
+        Column("loss", "float64", "1", "value of the loss"),
+        Column("e_loss", "float64", "(eV/atom)^2", "weighted sum of squared energy errors"),
+        Column("f_loss", "float64", "(eV/Å)^2", "weighted sum of squared force errors"),
+        Column("s_loss", "float64", "(eV/Å^3)^2", "weighted sum of squared stress errors, nine components each"),
+        Column("e_loss_contrib", "float64", "1", "energy term of the loss, (1 - kappa) e_loss"),
+        Column("f_loss_contrib", "float64", "1", "force term of the loss, kappa f_loss"),
+        Column("s_loss_contrib", "float64", "1", "stress term of the loss, kappa_stress s_loss"),
+        Column("reg_loss", "float64", "1", "sum of all regularisation terms"),
+        Column("l1_reg_contrib", "float64", "1", "L1 term of the loss"),
+        Column("l2_reg_contrib", "float64", "1", "L2 term of the loss"),
+        Column("extra_regularization_contrib", "float64", "1", "sum of smoothness and orthogonality terms"),
+        Column("smooth_w1", "float64", "1", "term of w0_rad"),
+        Column("smooth_w2", "float64", "1", "term of w1_rad"),
+        Column("smooth_w3", "float64", "1", "term of w2_rad"),
+        Column("smooth_orth", "float64", "1", "term of w_orth"),
+        *(
+            Column(prefix + name, "float64", unit, f"{measure} of {what}{where}; NaN without any")
+            for prefix, where in (("", ""), ("low_", ", structures of low energy only"))
+            for name, unit, measure, what in (
+                ("rmse_epa", "eV/atom", "root mean square error", "energies per atom"),
+                ("mae_epa", "eV/atom", "mean absolute error", "energies per atom"),
+                ("max_abs_epa", "eV/atom", "largest absolute error", "energies per atom"),
+                ("rmse_f", "eV/Å", "root mean square length of the errors", "force vectors"),
+                ("mae_f", "eV/Å", "mean length of the errors", "force vectors"),
+                ("rmse_f_comp", "eV/Å", "root mean square error", "force components"),
+                ("mae_f_comp", "eV/Å", "mean absolute error", "force components"),
+                ("max_abs_f_comp", "eV/Å", "largest absolute error", "force components"),
+            )
+        ),
+        Column("rmse_stress", "float64", "eV/Å^3", "root mean square error of stress components; NaN without any"),
+        Column("mae_stress", "float64", "eV/Å^3", "mean absolute error of stress components; NaN without any"),
+        Column("max_abs_stress", "float64", "eV/Å^3", "largest absolute error of stress components; NaN without any"),
+    ),
+)
+
+CYCLES = Contract(
+    "cycles",
+    1,
+    (
+        Column("step", "int64", "1", "number of the ladder step, from 0"),
+        Column("cycle", "int64", "1", "number of the fit cycle, from 0"),
+        Column("selected", "bool", "1", "whether this is the best cycle of the step"),
+        Column("loss", "float64", "1", "loss of the cycle's best point"),
+        Column("reason", "string", "1", "why the minimisation ended"),
+        Column("converged", "bool", "1", "whether a tolerance was met"),
+        Column("iterations", "int64", "1", "iterations made"),
+        Column("evaluations", "int64", "1", "evaluations of the training loss"),
+        Column("n_functions", "int64", "1", "number of functions"),
+        Column("n_parameters", "int64", "1", "number of parameters"),
+        Column("rmse_epa_train", "float64", "eV/atom", "energy error of the training set; NaN when absent"),
+        Column("rmse_f_comp_train", "float64", "eV/Å", "error of the force components of the training set; NaN when absent"),
+        Column("rmse_epa_test", "float64", "eV/atom", "energy error of the test set; NaN when absent"),
+        Column("rmse_f_comp_test", "float64", "eV/Å", "error of the force components of the test set; NaN when absent"),
+    ),
+)
+
 CONTRACTS: dict[str, Contract] = {
     c.name: c
-    for c in (STRUCTURES, ATOMS, NEIGHBORLIST, SPLIT, WEIGHTS, WEIGHTS_ATOMS, FUNCTIONS, PREDICTED_STRUCTURES, PREDICTED_ATOMS)
+    for c in (
+        STRUCTURES,
+        ATOMS,
+        NEIGHBORLIST,
+        SPLIT,
+        WEIGHTS,
+        WEIGHTS_ATOMS,
+        FUNCTIONS,
+        METRICS,
+        CYCLES,
+        PREDICTED_STRUCTURES,
+        PREDICTED_ATOMS,
+    )
 }

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from acefit.data.structures import StructureSet
-from acefit.data.weights import automatic_kappa
+from acefit.errors import FitError
 from acefit.fit.loss import LossSettings
 from acefit.fit.restarts import Perturbation
 from acefit.fit.stopping import DEFAULT_PATIENCE
@@ -58,7 +57,9 @@ class FitSettings:
     max_memory: float | None = None
 
     @classmethod
-    def from_section(cls, fit: Mapping[str, Any], train: StructureSet, max_memory: float | None = None) -> FitSettings:
+    def from_section(
+        cls, fit: Mapping[str, Any], kappa_auto: float | None = None, max_memory: float | None = None
+    ) -> FitSettings:
         """Read the `fit` section of the configuration.
 
         Parameters
@@ -66,8 +67,8 @@ class FitSettings:
         fit : mapping
             Section with pacemaker's names, and `display_step` and `tables` of the `backend` section; missing keys have their
             defaults.
-        train : StructureSet
-            Training set, for `kappa: auto`.
+        kappa_auto : float or None
+            Value of `kappa: auto`; None if the data give none.
         max_memory : float or None
             MB the fit may take; None: no limit.
         """
@@ -82,7 +83,7 @@ class FitSettings:
             test_threshold=fit.get("min_relative_test_loss_per_iter"),
             patience=int(fit.get("early_stopping_patience", cls.patience)),
             display_step=int(fit.get("display_step", cls.display_step)),
-            loss=loss_settings(fit.get("loss") or {}, train),
+            loss=loss_settings(fit.get("loss") or {}, kappa_auto),
             tables=bool(fit.get("tables", False)),
             callbacks=(names,) if isinstance(names, str) else tuple(names),
             stop_on_callback_error=fit.get("callback_errors") == "stop",
@@ -95,11 +96,28 @@ class FitSettings:
         return [self.optimizer, dict(self.options or {}), *stopping, asdict(self.loss), self.tables]
 
 
-def loss_settings(section: Mapping[str, Any], train: StructureSet) -> LossSettings:
-    """Read the `fit: loss` section; `kappa: auto` is taken from the training set."""
+def loss_settings(section: Mapping[str, Any], kappa_auto: float | None = None) -> LossSettings:
+    """Read the `fit: loss` section.
+
+    Parameters
+    ----------
+    section : mapping
+        With pacemaker's names; missing keys are zero.
+    kappa_auto : float or None
+        Value of `kappa: auto`; None if the data give none.
+
+    Raises
+    ------
+    FitError
+        If `kappa: auto` is asked for and the data give none.
+    """
     values = {field: float(section.get(name, 0.0)) for name, field in LOSS_KEYS.items()}
     kappa = section.get("kappa", 0.0)
     if kappa == "auto":
-        kappa = automatic_kappa(train)
-        log.info("kappa: auto gives %.6f", kappa)
+        if kappa_auto is None:
+            raise FitError(
+                "fit.loss.kappa: auto needs energies and forces that differ in the training set; give a number from 0 to 1"
+            )
+        log.info("kappa: auto gives %.6f", kappa_auto)
+        kappa = kappa_auto
     return LossSettings(kappa=float(kappa), **values)

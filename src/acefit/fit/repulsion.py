@@ -1,0 +1,95 @@
+"""Core repulsion set automatically after a fit: ZBL below the shortest distance the training data know of each pair."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from numpy.typing import NDArray
+
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.errors import PotentialError
+from acefit.potential.model import Potential, pair_key
+
+log = logging.getLogger(__name__)
+
+DELTA_IN = 0.1
+"""Width of the transition below the shortest distance, Angstrom."""
+
+Distances = dict[tuple[str, str], float]
+
+
+def shortest_distances(potential: Potential, structures: StructureSet, neighbors: NeighborList) -> Distances:
+    """Shortest distance of each pair of elements of a potential within the outer cutoff of its bond.
+
+    Parameters
+    ----------
+    potential : Potential
+        Names the elements; they need not all occur in the structures, and elements are told apart by symbol, not by number.
+    structures : StructureSet
+        Training structures.
+    neighbors : NeighborList
+        Of these structures.
+
+    Returns
+    -------
+    dict
+        Pair of elements -> Angstrom, only for pairs that occur.
+    """
+    distances = neighbors.distances()
+    elements_i = structures.numbers[neighbors.i]
+    elements_j = structures.numbers[neighbors.j]
+    result: Distances = {}
+    for (a, b), bond in potential.bonds.items():
+        is_pair: NDArray[np.bool_] = (elements_i == atomic_numbers[a]) & (elements_j == atomic_numbers[b])
+        found = distances[is_pair & (distances < bond.rcut)]
+        if len(found):
+            result[pair_key(a, b)] = float(found.min())
+    return result
+
+
+def with_automatic_repulsion(potential: Potential, distances: Mapping[tuple[str, str], float]) -> Potential:
+    """Give every bond ZBL repulsion below a distance: `repulsion: auto` of pacemaker.
+
+    Parameters
+    ----------
+    potential : Potential
+        Fitted potential.
+    distances : mapping
+        Shortest distances, Angstrom. Pairs that are missing get the sum of the covalent radii, at most the outer cutoff.
+
+    Returns
+    -------
+    Potential
+        Every bond with mode `zbl`, inner cutoff at the distance, width `DELTA_IN`, factor 1; every embedding with core cuts 1.
+        The ACE is unchanged at and beyond the distance, so that the training set is predicted as before.
+
+    Raises
+    ------
+    PotentialError
+        If a bond has no outer switching width, without which the ZBL term cannot vanish smoothly.
+    """
+    bonds = {}
+    for (a, b), bond in potential.bonds.items():
+        if bond.dcut <= 0.0:
+            raise PotentialError(
+                f"fit.repulsion: auto needs dcut > 0 for the bond {a}-{b} to switch its ZBL term off; it is {bond.dcut}"
+            )
+        distance = distances.get(pair_key(a, b))
+        if distance is None:
+            radii = covalent_radii[[atomic_numbers[a], atomic_numbers[b]]]
+            distance = min(float(radii.sum()), bond.rcut)
+            log.info(
+                "%s-%s never occurs within its cutoff: core repulsion below the sum of covalent radii, %.3f A", a, b, distance
+            )
+        else:
+            log.info("%s-%s: core repulsion below its shortest training distance, %.3f A", a, b, distance)
+        bonds[a, b] = replace(bond, rcut_in=distance, dcut_in=DELTA_IN, inner_cutoff_type="zbl", core_repulsion=(1.0, 1.0))
+    embeddings = {
+        element: replace(embedding, rho_core_cut=1.0, drho_core_cut=1.0) for element, embedding in potential.embeddings.items()
+    }
+    return replace(potential, bonds=bonds, embeddings=embeddings)

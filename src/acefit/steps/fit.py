@@ -1,0 +1,179 @@
+"""Fit one cycle of one ladder step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acefit.artifacts import file_digest, read_arrays, read_yaml, write_table, write_yaml
+from acefit.basis.ladder import extend
+from acefit.data.storage import read_neighborlist, read_structures
+from acefit.data.weights import Weights
+from acefit.errors import ArtifactError
+from acefit.fit.restarts import select_best
+from acefit.fit.run import FitData, FitJob, FitOutcome, run_fit
+from acefit.fit.settings import FitSettings
+from acefit.potential.bbasis import read_potential, write_potential
+from acefit.potential.model import Potential
+
+log = logging.getLogger(__name__)
+
+RUNNING = "running"
+METRIC_KEYS = (
+    "rmse_epa",
+    "mae_epa",
+    "max_abs_epa",
+    "rmse_f",
+    "mae_f",
+    "rmse_f_comp",
+    "mae_f_comp",
+    "max_abs_f_comp",
+    "rmse_stress",
+)
+
+
+def fit(
+    *,
+    fit: Mapping[str, Any],
+    seed: int,
+    step: int,
+    cycle: int,
+    code: str,
+    path_to_step: str | Path,
+    path_to_start: str | Path,
+    paths_to_previous: Sequence[str | Path],
+    paths_to_shards: Sequence[str | Path],
+    path_to_structures: str | Path,
+    path_to_atoms: str | Path,
+    path_to_weights: str | Path,
+    path_to_atom_weights: str | Path,
+    path_to_summary: str | Path,
+    path_to_potential: str | Path,
+    path_to_metrics: str | Path,
+    path_to_result: str | Path,
+    max_memory: float | None = None,
+) -> None:
+    """Fit one cycle of one ladder step; what an interrupted run left in the folder `running` beside the outputs is used.
+
+    Parameters
+    ----------
+    fit : `fit` section with `display_step` and `tables` of the `backend` section
+    seed, step, cycle : for random numbers and labels
+    code : digest of the code, so that a changed program starts anew
+    path_to_step : potential whose functions the step fits
+    path_to_start : best potential of the step before, or the initial one
+    paths_to_previous : result files of the earlier cycles this one may start from, their potentials beside them; none in cycle 0
+    paths_to_shards, path_to_structures, path_to_atoms : neighbour lists and dataset
+    path_to_weights, path_to_atom_weights, path_to_summary : of the weights stage
+    path_to_potential : potential to write, the best point of the cycle
+    path_to_metrics : table to write (contract `metrics`)
+    path_to_result : YAML to write: loss, why it ended, sizes, errors, times
+    max_memory : MB the fit may take, None: no limit
+
+    Raises
+    ------
+    ArtifactError
+        If the inputs do not belong together.
+    FitError
+        If the fit cannot be done; see `acefit.fit.run.run_fit`.
+    """
+    potential = _start_potential(path_to_step, path_to_start, paths_to_previous)
+    train, test = _read_data(
+        potential, (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights), paths_to_shards
+    )
+    outcome = run_fit(
+        FitJob(
+            potential=potential,
+            train=train,
+            test=test,
+            settings=FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory),
+            seed=seed,
+            step=step,
+            cycle=cycle,
+            folder=Path(path_to_result).parent / RUNNING,
+            code=code,
+            search_folders=tuple(Path(folder) for folder in fit.get("callback_folders", ())),
+        )
+    )
+    columns = {name: [row[name] for row in outcome.rows] for name in outcome.rows[0]}
+    inputs = {"step": file_digest(path_to_step), "start": file_digest(path_to_start), "weights": file_digest(path_to_weights)}
+    write_table(columns, path_to_metrics, "metrics", {"step": "fit", "inputs": inputs})
+    write_potential(outcome.potential, path_to_potential)
+    write_yaml(_describe(outcome, step, cycle, seed, train.structures.n_atoms), path_to_result)
+
+
+def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_to_previous: Sequence[str | Path]) -> Potential:
+    """Best potential of earlier cycles, or in the first cycle the start extended by the functions of the step."""
+    if not paths_to_previous:
+        return extend(read_potential(path_to_start), read_potential(path_to_step))
+    best = Path(paths_to_previous[select_best([read_yaml(path)["loss"] for path in paths_to_previous])])
+    log.info("starting from %s", best.with_name("potential.yaml"))
+    return read_potential(best.with_name("potential.yaml"))
+
+
+def _read_data(
+    potential: Potential,
+    paths_to_dataset: tuple[str | Path, str | Path],
+    paths_to_weights: tuple[str | Path, str | Path],
+    paths_to_shards: Sequence[str | Path],
+) -> tuple[FitData, FitData | None]:
+    """Training and test data; None if there is no test set."""
+    structures = read_structures(*paths_to_dataset)
+    neighbors = read_neighborlist(paths_to_shards, structures)
+    if neighbors.cutoff < potential.cutoff:
+        raise ArtifactError(
+            f"the neighbour lists reach to {neighbors.cutoff} Å but the potential needs {potential.cutoff} Å; "
+            "run the neighborlists stage with the cutoff of the potential"
+        )
+    table = read_arrays(paths_to_weights[0], "weights")
+    atoms = read_arrays(paths_to_weights[1], "weights_atoms")
+    if not np.array_equal(table["structure"], structures.ids) or len(atoms["atom"]) != structures.n_atoms:
+        raise ArtifactError(
+            f"{paths_to_weights[0]} or {paths_to_weights[1]} does not belong to {paths_to_dataset[0]}; "
+            "run the weights stage again"
+        )
+    weights = Weights(energy=table["w_energy"], force=atoms["w_force"], stress=table["w_stress"])
+    subsets: list[FitData | None] = []
+    for subset in ("train", "test"):
+        chosen = np.flatnonzero(table["subset"] == subset)
+        part = FitData(
+            structures.select(chosen),
+            neighbors.select(chosen),
+            weights.select(chosen, structures),
+            table["effective_energy"][chosen],
+        )
+        subsets.append(part if len(chosen) else None)
+    train, test = subsets
+    if train is None:
+        raise ArtifactError(f"{paths_to_weights[0]} has no training structure; run the weights stage again")
+    return train, test
+
+
+def _describe(outcome: FitOutcome, step: int, cycle: int, seed: int, n_atoms: int) -> dict[str, Any]:
+    """Content of the result file."""
+    found = outcome.minimum
+    per_evaluation = outcome.seconds_evaluating / max(found.evaluations, 1)
+    return {
+        "step": step,
+        "cycle": cycle,
+        "seed": seed,
+        "loss": found.value,
+        "reason": found.reason,
+        "converged": found.converged,
+        "iterations": found.iterations,
+        "evaluations": found.evaluations,
+        "non_finite_trials": found.non_finite,
+        "n_functions": outcome.n_functions,
+        "n_parameters": outcome.n_parameters,
+        "n_trainable": outcome.n_trainable,
+        "metrics": {subset: {key: row[key] for key in METRIC_KEYS} for subset, row in outcome.metrics.items()},
+        "timing": {
+            "seconds": outcome.seconds,
+            "seconds_evaluating": outcome.seconds_evaluating,
+            "microseconds_per_atom": 1e6 * per_evaluation / max(n_atoms, 1),
+        },
+    }
