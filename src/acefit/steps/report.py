@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from acefit import __version__
@@ -62,7 +61,7 @@ def report(
     paths_to_cycles : paths
         Tables of the select stage, one per ladder step.
     paths_to_benchmarks : paths
-        Benchmark files of the jobs, each in a folder `benchmarks` or one below it.
+        Benchmark files of the jobs, each in a folder `benchmarks` or below one; those that do not exist are left out.
     path_to_figures, path_to_tables : path
         Folders to write to; the names are those of `figure_file` and `table_file`.
     path_to_report : path
@@ -82,7 +81,7 @@ def report(
     )
     tables = _write_tables(run, reasons, Path(path_to_tables))
     figures, absent = _write_figures(run, Path(path_to_figures))
-    digests = {"potential": path_to_potential, "predictions": path_to_predicted_structures, "references": path_to_references}
+    digests = {"potential.yaml": path_to_potential, "predictions": path_to_predicted_structures}
     background = _read_background(path_to_references, path_to_weight_summary, digests)
     write_text(format_report(run, tables, figures, absent, background), path_to_report)
 
@@ -110,7 +109,10 @@ def _read_run(
         selected |= {int(step): int(cycle) for step, cycle in zip(best["step"], best["cycle"], strict=True)}
     n_train_atoms = int((predictions.atoms["subset"] == "train").sum())
     cycles = summarize_cycles(metrics, n_train_atoms, selected)
-    timing = tabulate_timing([(_job_name(Path(path)), _read_benchmark(Path(path))) for path in paths_to_benchmarks])
+    measured = [Path(path) for path in paths_to_benchmarks if Path(path).exists()]
+    if len(measured) < len(paths_to_benchmarks):
+        log.warning("%d jobs have no benchmark file and are missing from the timing", len(paths_to_benchmarks) - len(measured))
+    timing = tabulate_timing([(_job_name(path), _read_benchmark(path)) for path in measured])
     return RunData(name, read_potential(path_to_potential), predictions, metrics, cycles, timing), reasons
 
 
@@ -163,6 +165,16 @@ def _write_figures(run: RunData, folder: Path) -> tuple[dict[str, bytes], dict[s
 def _read_background(references: str | Path, weight_summary: str | Path, files: dict[str, str | Path]) -> Background:
     """Texts about the dataset and the weights, and where everything came from."""
     dataset, weights = read_yaml(references), read_yaml(weight_summary)
-    provenance: dict[str, Any] = {"acefit": __version__, "numpy": np.__version__, "pandas": pd.__version__}
-    provenance |= {f"{key} (SHA-256)": file_digest(path) for key, path in files.items()}
-    return Background([], [], provenance | {"dataset": dataset, "weights": weights})
+    left_out = [f"{i['source']}, structure {i['row']} ({i['name']}): {i['reason']}" for i in dataset["left_out"]]
+    notes = [text for text in dataset["warnings"] if not text.startswith("left out: ")]
+    energies = ", ".join(f"{element} {energy:.6f} eV" for element, energy in dataset["energies"].items())
+    facts: dict[str, Any] = {}
+    for file in dataset["files"]:
+        content = f"{file['n_structures']} structures, {file['n_atoms']} atoms, used as {file['role']}"
+        facts[f"file {file['source']}"] = f"{content}; SHA-256 {file['sha256']}"
+    facts["reference energies"] = f"{dataset['mode']}: {energies or 'none'}; shift {dataset['shift']:.6f} eV/atom"
+    kappa = weights["kappa_auto"]
+    facts["weights"] = weights["source"] + ("" if kappa is None else f"; kappa would be {kappa:.4g} by the rule 'auto'")
+    facts |= {f"{key}, SHA-256": file_digest(path) for key, path in files.items()}
+    facts["acefit"] = __version__
+    return Background(left_out, notes, facts)

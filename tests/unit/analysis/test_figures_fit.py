@@ -44,7 +44,8 @@ def test_ladder_and_timing__are_drawn(tmp_path):
     cycles = pd.DataFrame(
         {
             "ladder_step": [0, 0, 1, 1], "cycle_step": 0, "subset": ["train", "test"] * 2,
-            "n_functions": [10, 10, 20, 20], "rmse_epa": [0.02, 0.03, 0.01, 0.02], "rmse_f_comp": [0.2, 0.3, 0.1, 0.2], "is_selected": True,
+            "n_functions": [10, 10, 20, 20], "rmse_epa": [0.02, 0.03, 0.01, 0.02], "rmse_f_comp": [0.2, 0.3, 0.1, 0.2],
+            "is_selected": True,
             "microseconds_per_atom": [50.0, np.nan, 80.0, np.nan], "n_evaluations": 30,
         }
     )  # fmt: skip
