@@ -19,17 +19,17 @@ class DataSection(Section):
     reference_energy: Annotated[Number | Name | dict[str, Number] | None, Field(union_mode="left_to_right")] = key(
         None,
         "Energies per atom subtracted from the total energies: a map by element (and `shift`, added per atom), one number for "
-        "all elements, `auto` (least squares over the dataset, then the most dilute structure becomes zero) or the built-in "
-        "table `VASP_PBE_500_0.125_0.1_NM`; absent: the file has corrected energies",
+        "all elements, `auto` (least squares, then the most dilute structure becomes zero), `isolated` (the single atoms in the "
+        "data) or a CSV file with the columns element and energy; absent: the files have corrected energies",
         unit="eV/atom",
     )
     ignore_weights: bool = key(False, "Apply the weighting policy even if the dataset brings weights")
     aug_factor: NonNegative = key(1e-4, "Factor on the weights of structures whose name starts with `augmented`")
     datapath: Name | None = key(None, "Folder of the datasets; default: the environment variable PACEMAKERDATAPATH")
     seed: Any = key(None, "Random seed", ignored="the split is drawn with the top-level seed")
-    energy_key: Name = key("energy", "Name of the total energy in the files", ours=True)
-    forces_key: Name = key("forces", "Name of the forces in the files", ours=True)
-    stress_key: Name = key("stress", "Name of the stress in the files (ASE sign)", ours=True)
+    energy_key: Name | None = key(None, "Name of the total energy in the files; default: found among the usual ones", ours=True)
+    forces_key: Name | None = key(None, "Name of the forces in the files; default: found among the usual ones", ours=True)
+    stress_key: Name | None = key(None, "Name of the stress in the files; default: found among the usual ones", ours=True)
     group_key: Name = key("config_type", "Name of the entry that groups structures in splits and reports", ours=True)
     on_bad_structure: Literal["stop", "leave_out"] = key(
         "stop", "What a malformed structure does: stop the run, or be left out and listed in the report", ours=True

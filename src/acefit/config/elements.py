@@ -12,13 +12,15 @@ _TABLE = """
 """
 SYMBOLS = tuple(_TABLE.split())
 KEYWORDS = ("ALL", "UNARY", "BINARY", "TERNARY", "QUATERNARY", "QUINARY")
+_SEPARATORS = re.compile(r"[\s-]+")
 _SYMBOL_PATTERN = re.compile(r"[A-Z][a-z]?")
 
 
 def split_key(key: str) -> tuple[str, ...]:
-    """Symbols of a key such as `AlNi`; empty if the key is not a sequence of chemical symbols."""
-    symbols = tuple(_SYMBOL_PATTERN.findall(key))
-    return symbols if "".join(symbols) == key and set(symbols) <= set(SYMBOLS) else ()
+    """Symbols of a key such as `AlNi` or `Al-Ni`; empty if the key is not a sequence of chemical symbols."""
+    word = _SEPARATORS.sub("", key)
+    symbols = tuple(_SYMBOL_PATTERN.findall(word))
+    return symbols if "".join(symbols) == word and set(symbols) <= set(SYMBOLS) else ()
 
 
 def keyword_arity(key: str) -> int:

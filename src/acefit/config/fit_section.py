@@ -29,11 +29,11 @@ OPTIMIZER_OPTIONS: dict[str, frozenset[str]] = {
     "BFGS": frozenset({"gtol", "norm", "xrtol", "c1", "c2"}),
     "L-BFGS-B": frozenset({"maxcor", "ftol", "gtol", "maxfun", "maxls"}),
     "CG": frozenset({"gtol", "norm", "c1", "c2"}),
-    "Newton-CG": frozenset({"xtol", "eps", "c1", "c2"}),
+    "Newton-CG": frozenset({"xtol", "c1", "c2"}),
     "trust-constr": frozenset({"gtol", "xtol", "initial_tr_radius"}),
-    "Adam": frozenset({"learning_rate", "decay", "beta1", "beta2", "epsilon", "gtol"}),
+    "Adam": frozenset({"learning_rate", "decay", "beta_1", "beta_2", "epsilon", "gtol"}),
 }
-OPTIONS_WITHOUT_EFFECT = frozenset({"disp", "iprint", "return_all", "finite_diff_rel_step", "verbose"})
+OPTIONS_WITHOUT_EFFECT = frozenset({"disp", "eps", "finite_diff_rel_step", "iprint", "return_all", "verbose"})
 
 
 class LossSettings(Section):

@@ -84,6 +84,10 @@ class Functions(Section):
         None, "Keep about this many functions per element, those of lowest order + sum(n) + sum(l) in every block"
     )
 
+    number_of_functions_mode: Literal["block", "element"] = key(
+        "block", "That number is divided among the blocks (as in pacemaker), or met exactly for each central element", ours=True
+    )
+
     @property
     def shapes(self) -> dict[str, FunctionShape]:
         """Entries by keyword or block, in file order."""

@@ -101,7 +101,7 @@ def _missing_message(loc: KeyPath) -> str:
 
 def _unknown_message(loc: KeyPath) -> str:
     section, word = find_node(loc[:-1]) or {}, str(loc[-1])
-    valid = list(resolved(section).get("properties", {}))
+    valid = [name for branch in alternatives(section) for name in resolved(branch).get("properties", {})]
     hint = nearest(word, valid)
     if not hint:
         elsewhere = [place for place in _places_of(word) if place != dotted(loc)]

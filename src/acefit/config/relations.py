@@ -18,7 +18,7 @@ from acefit.config.potential_section import PotentialDefinition
 from acefit.config.problems import Problem, nearest
 from acefit.config.relations_potential import potential_notices, potential_problems
 
-REFERENCE_TABLES = ("auto", "VASP_PBE_500_0.125_0.1_NM")
+REFERENCE_WORDS = ("auto", "isolated")
 DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 TRAINABLE_WORDS = (*KEYWORDS, "func", "radial")
 
@@ -48,9 +48,9 @@ def _data_problems(config: Config) -> Iterator[Problem]:
 
 def _reference_problems(config: Config) -> Iterator[Problem]:
     reference, here = config.data.reference_energy, ("data", "reference_energy")
-    if isinstance(reference, str) and reference not in REFERENCE_TABLES:
-        valid = f"a map by element, a number, {' or '.join(REFERENCE_TABLES)}"
-        yield Problem(here, f"unknown table '{reference}': must be {valid}{nearest(reference, REFERENCE_TABLES)}")
+    if isinstance(reference, str) and reference not in REFERENCE_WORDS and not reference.endswith(".csv"):
+        valid = f"a map by element, a number, {', '.join(REFERENCE_WORDS)}, or a CSV file (pacemaker's tables are not included)"
+        yield Problem(here, f"is '{reference}'; valid: {valid}{nearest(reference, REFERENCE_WORDS)}")
     for symbol in reference if isinstance(reference, dict) else ():
         if symbol not in (*SYMBOLS, "shift"):
             yield Problem((*here, symbol), f"must be a chemical symbol or 'shift'{nearest(symbol, (*SYMBOLS, 'shift'))}")
@@ -79,7 +79,7 @@ def _options_problems(config: Config) -> Iterator[Problem]:
     for option, value in config.fit.options.items():
         here = ("fit", "options", option)
         if option == "maxiter":
-            yield Problem(here, f"belongs to fit.maxiter: write `maxiter: {value}` there")
+            yield Problem(here, f"belongs to fit.maxiter: write `maxiter: {value:g}` there")
         elif option not in known | OPTIONS_WITHOUT_EFFECT:
             hint = nearest(option, known) or f"; valid options: {', '.join(sorted(known))}"
             yield Problem(here, f"unknown option of {name}{hint}", (("fit", "optimizer"),))

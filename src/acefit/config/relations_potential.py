@@ -11,6 +11,7 @@ from acefit.config.problems import Problem, nearest
 from acefit.config.source import KeyPath
 
 ZBL_ELEMENTS = 103  # the spec of the ZBL mode ends at lawrencium
+MAX_ORDER = 6
 BOND_DEFAULTS = BondSettings()
 KEPT_BY_SINGLE_FORM = ("r_in", "delta_in", "inner_cutoff_type")
 
@@ -68,8 +69,12 @@ def _key_problems(definition: PotentialDefinition) -> Iterator[Problem]:
             elif foreign := sorted(set(symbols) - known):
                 listed = ", ".join(sorted(known))
                 yield Problem(here, f"{', '.join(foreign)} is not among the elements ({listed}){nearest(foreign[0], known)}")
-            elif len(symbols) > most or (section != "bonds" and len(set(symbols)) < len(symbols)):
-                yield Problem(here, f"must name {explicit}, without repetition")
+            elif (
+                len(set(symbols)) > most
+                or 1 < len(set(symbols)) < len(symbols)
+                or (section == "embeddings" and name not in known)
+            ):
+                yield Problem(here, f"must name {explicit}, each symbol once")
 
 
 def _embedding_problems(definition: PotentialDefinition) -> Iterator[Problem]:
@@ -147,6 +152,10 @@ def _function_problems(definition: PotentialDefinition) -> Iterator[Problem]:
         yield Problem(("potential", "functions"), "no functions: give nradmax_by_orders and lmax_by_orders under ALL or UNARY")
     for name, shape in shapes.items():
         arity = keyword_arity(name) if name in KEYWORDS else len(split_key(name))
+        if min(len(shape.nradmax_by_orders or ()), len(shape.lmax_by_orders or ())) > MAX_ORDER:
+            yield Problem(
+                ("potential", "functions", name, "nradmax_by_orders"), f"has more than {MAX_ORDER} orders, the most possible"
+            )
         weaker = [shapes[key] for key in ("ALL", KEYWORDS[min(arity, 5)]) if key in shapes]
         for key in ("nradmax_by_orders", "lmax_by_orders"):
             if all(getattr(part, key) is None for part in (*weaker, shape)):

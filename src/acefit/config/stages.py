@@ -72,14 +72,15 @@ def neighbor_cutoff(config: Config) -> float:
 
 
 def data_files(config: Config) -> list[dict[str, str]]:
-    """Datasets with the subset they belong to: `train`, or `test` for those of `test_filename`.
+    """Datasets with the subset they belong to: `data` to be split, or `train` and `test` where both are given.
 
     Raises
     ------
     ConfigError
         If one is missing.
     """
-    groups = (("filename", "train", config.data.filename), ("test_filename", "test", config.data.test_filename))
+    main = "data" if config.data.test_filename is None else "train"
+    groups = (("filename", main, config.data.filename), ("test_filename", "test", config.data.test_filename))
     return [
         {"path": _data_path(config, name, f"data.{key}"), "subset": subset}
         for key, subset, names in groups
@@ -91,6 +92,18 @@ def _data_path(config: Config, name: str, what: str) -> str:
     return resolve_file(name, what=what, base_path=config.base_path, datapath=config.data.datapath, environment=os.environ)
 
 
+def reference_files(config: Config) -> list[str]:
+    """Resolve the table of reference energies, if one is given.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing.
+    """
+    given = config.data.reference_energy
+    return [_data_path(config, given, "data.reference_energy")] if isinstance(given, str) and given.endswith(".csv") else []
+
+
 def reference_energy(config: Config) -> float | str | dict[str, float] | None:
     """Reference energies as given, or those in the metadata of the potential a fit starts from.
 
@@ -99,8 +112,9 @@ def reference_energy(config: Config) -> float | str | dict[str, float] | None:
     ConfigError
         If several initial potentials disagree, or an entry cannot be read.
     """
-    if config.data.reference_energy is not None:
-        return config.data.reference_energy
+    given = config.data.reference_energy
+    if given is not None:
+        return reference_files(config)[0] if reference_files(config) else given
     found = {path: energies for path in potential_files(config) if (energies := _stored_references(path)) is not None}
     if any(energies != next(iter(found.values())) for energies in found.values()):
         raise ConfigError(f"data.reference_energy: {', '.join(found)} were fitted with different ones; say which to use")
@@ -195,7 +209,9 @@ def _functions(basis: PotentialDefinition) -> Plain:
         weaker = {"ALL", KEYWORDS[min(arity, 5)]} - {name}
         default = {} if name != "ALL" and weaker & set(shapes) else {"coefs_init": shape.coefs_init}
         entries[name] = {**default, **given_keys(shape)}
-    entries["number_of_functions_per_element"] = basis.functions.number_of_functions_per_element
+    if basis.functions.number_of_functions_per_element is not None:
+        limits = ("number_of_functions_per_element", "number_of_functions_mode")
+        entries.update({name: getattr(basis.functions, name) for name in limits})
     return entries
 
 

@@ -1,0 +1,31 @@
+from acefit.config.problems import Problem, dotted, listing, nearest, problems_from_errors
+from acefit.config.source import read_source
+
+
+def test_dotted__writes_keys_and_entries():
+    assert dotted(("fit", "ladder_step", 1)) == "fit.ladder_step[1]"
+
+
+def test_nearest__ignores_case_and_far_words():
+    assert nearest("KAPPA", ["kappa", "L1_coeffs"]) == "; did you mean 'kappa'?"
+    assert nearest("zebra", ["kappa"]) == ""
+
+
+def test_problems_from_errors__shortens_long_values():
+    errors = [{"loc": ("fit", "maxiter"), "type": "int_type", "msg": ""}]
+    (problem,) = problems_from_errors(errors, {"fit": {"maxiter": "x" * 100}})
+    assert problem.message.startswith("is 'xxx")
+    assert "...; valid: integer, 0 or more" in problem.message
+    assert len(problem.message) < 100
+
+
+def test_listing__is_in_the_order_of_the_file(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("x: 1\ny: 2\n", encoding="utf-8")
+    problems = [Problem(("y",), "late"), Problem(("x",), "early"), Problem(("z",), "elsewhere")]
+    assert listing(problems, [read_source(path)]).splitlines() == [
+        "3 problems in the configuration:",
+        f"  {path}: z: elsewhere",
+        f"  {path}:1: x: early",
+        f"  {path}:2: y: late",
+    ]

@@ -1,0 +1,63 @@
+import pytest
+
+from acefit.config.loading import validate_config
+from acefit.config.model import Config
+from acefit.config.relations import has_test_set, relation_problems
+
+
+def notices(fit=None, data=None, backend=None, potential="a.yaml"):
+    parts = {"potential": potential, "data": {"filename": "a", **(data or {})}, "fit": fit or {}, "backend": backend or {}}
+    return list(validate_config(parts).notices)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"backend": {"evaluator": "tensorpot"}}, "backend.evaluator: accepted without effect; there is one evaluator"),
+        ({"backend": {"gpu_config": {"gpu_ind": 0}}}, "backend.gpu_config: accepted without effect; fits run on CPUs"),
+        ({"backend": {"parallel_mode": "process"}}, "backend.parallel_mode: accepted without effect; Snakemake's --cores"),
+        ({"data": {"seed": 3}}, "data.seed: accepted without effect; the split is drawn with the top-level seed"),
+        (
+            {"fit": {"weighting": {"type": "EnergyBasedWeightingPolicy", "cutoff": 5}}},
+            "fit.weighting.cutoff: accepted without effect",
+        ),
+        ({"fit": {"options": {"disp": True}}}, "fit.options: disp accepted without effect"),
+        ({"fit": {"noise_relative_sigma": 0.1}}, "fit.noise_relative_sigma: has no effect with fit_cycles: 1"),
+        (
+            {"fit": {"noise_relative_sigma": 0.1, "noise_absolute_sigma": 0.1, "fit_cycles": 2}},
+            "fit.noise_relative_sigma: is used; noise_absolute_sigma without effect beside it",
+        ),
+        ({"fit": {"min_relative_test_loss_per_iter": 1e-3}}, "min_relative_test_loss_per_iter: has no effect without a test set"),
+        ({"data": {"stratify": True}}, "data.stratify: has no effect without test_size"),
+        ({"data": {"reference_energy": -3.0}}, "data.reference_energy: -3 eV is subtracted for every atom"),
+        (
+            {"potential": {"filename": "a", "overwrite_blocks_from_initial_bbasis": True}},
+            "has no effect without initial_potential",
+        ),
+    ],
+)
+def test_notices__say_what_has_no_effect(parts, words):
+    (notice,) = notices(**parts)
+    assert words in notice
+
+
+def test_notices__are_absent_where_nothing_is_to_be_said():
+    assert notices(data={"test_size": 0.1, "stratify": True}, fit={"min_relative_test_loss_per_iter": 1e-3}) == []
+
+
+def test_relation_problems__are_empty_for_a_sound_configuration():
+    assert relation_problems(Config.model_validate({"potential": "a", "data": "b"})) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("test_size", 0.1), ("test_filename", "b")])
+def test_has_test_set__knows_both_ways(key, value):
+    assert has_test_set(Config.model_validate({"potential": "a", "data": {"filename": "a", key: value}}))
+    assert not has_test_set(Config.model_validate({"potential": "a", "data": "a"}))
+
+
+def test_reference_energy__names_what_is_valid():
+    with pytest.raises(
+        ValueError, match=r"is 'VASP_PBE'; valid: .*isolated, or a CSV file \(pacemaker's tables are not included\)"
+    ):
+        notices(data={"reference_energy": "VASP_PBE"})
+    assert notices(data={"reference_energy": "atoms.csv"}) == []
