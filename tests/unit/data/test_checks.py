@@ -1,0 +1,58 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from acefit.data.checks import find_problems
+from acefit.data.structures import StructureSet
+
+
+def make_set(**changes):
+    frames = [bulk("Cu", cubic=True), Atoms("CO", [[0, 0, 0], [0, 0, 1.1]]), bulk("Al")]
+    structures = StructureSet.from_ase(frames)
+    return replace(structures, **changes)
+
+
+def changed(name, index, value):
+    array = np.array(getattr(make_set(), name))
+    array[index] = value
+    return {name: array}
+
+
+def test_find_problems__finds_none_in_sound_structures():
+    assert find_problems(make_set(energies=[np.nan, 1.0, 2.0])) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "structure", "message"),
+    [
+        (changed("positions", (5, 1), np.nan), 1, "positions are not finite"),
+        (changed("cells", (0, 1, 1), np.inf), 0, "cell is not made of finite numbers"),
+        (changed("numbers", 6, 0), 2, "atomic number is outside"),
+        (changed("energies", 2, -np.inf), 2, "energy is infinite"),
+        (changed("forces", (slice(0, 3)), 0.0), 0, "components of forces are not finite"),
+        (changed("forces", (4, 0), 1.0), 1, "components of forces are not finite"),
+        (changed("stresses", (2, 0), 1.0), 2, "components of the stress are not finite"),
+        (changed("cells", 0, [[1, 0, 0], [2, 0, 0], [0, 0, 1]]), 0, "no volume along the periodic directions"),
+        (changed("cells", 2, 0.0), 2, "no volume along the periodic directions"),
+        (changed("positions", 5, [0, 0, 0.1]), 1, r"0\.1 Å apart, closer than 0\.3 Å"),
+        (changed("cells", 2, np.eye(3) * 0.2), 2, r"0\.2 Å apart, closer than 0\.3 Å"),
+    ],
+)
+def test_find_problems__describes(changes, structure, message):
+    problems = find_problems(make_set(**changes))
+    assert list(problems) == [structure]
+    assert re.search(message, problems[structure])
+
+
+def test_find_problems__empty_structure_and_foreign_element():
+    structures = StructureSet.from_ase([Atoms(), Atoms("Cu"), Atoms("Al")])
+    assert find_problems(structures, elements=[29]) == {0: "no atoms", 2: "an element is not in the potential"}
+
+
+def test_find_problems__distance_limit_can_be_changed():
+    assert "closer than 1.2 Å" in find_problems(make_set(), minimum_distance=1.2)[1]
+    assert find_problems(make_set(**changed("positions", 5, [0, 0, 0.1])), minimum_distance=0.0) == {}
