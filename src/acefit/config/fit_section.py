@@ -53,6 +53,9 @@ class LossSettings(Section):
     w_orth: NonNegative = key(0.0, "Factor of the deviation of the radial coefficients from orthonormality")
 
 
+JOINT = "Select and weight training and test structures together, as pacemaker does; false: the test set has no influence"
+
+
 class UniformWeightingPolicy(Section):
     """Every structure and every atom count the same."""
 
@@ -77,6 +80,7 @@ class EnergyBasedWeightingPolicy(Section):
     n_lower: Annotated[Whole | None, OR_NONE] = key(None, "Number of structures to draw from the lower tier (with n_upper)")
     n_upper: Annotated[Whole | None, OR_NONE] = key(None, "Number of structures to draw from the upper tier (with n_lower)")
     seed: Annotated[Seed | None, OR_NONE] = key(None, "Random seed of the selection; default: the top-level seed")
+    joint: bool = key(False, JOINT, ours=True)
     cutoff: Any = key(None, "Cutoff", ignored="it has no effect in pacemaker either")
 
 
@@ -86,6 +90,7 @@ class ExternalWeightingPolicy(Section):
     type: Literal["ExternalWeightingPolicy"] = key(..., "Name of the policy")
     filename: Name | None = key(None, "File with the columns w_energy and w_forces and an index into the dataset")
     filename_or_df: Name | None = key(None, "Other name of `filename`")
+    joint: bool = key(False, JOINT, ours=True)
 
     @property
     def file(self) -> str:
@@ -175,7 +180,7 @@ class FitSection(Section):
     )
     max_memory: Positive | None = key(
         None,
-        "Memory to reserve for one fit; default: estimated from the size of the data",
+        "Memory of one fit; one that would need more is refused at its start. Default: no limit, an estimate is reserved",
         unit="MB",
         ours=True,
     )

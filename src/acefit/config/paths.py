@@ -9,6 +9,12 @@ from acefit.errors import ConfigError
 DATA_VARIABLE = "PACEMAKERDATAPATH"
 
 
+def from_here(path: Path) -> str:
+    """Path relative to the working directory if it is below it, else absolute: the same however the path was written."""
+    place, here = Path(os.path.abspath(path)), Path.cwd()
+    return str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
+
+
 def resolve_file(
     name: str,
     *,
@@ -50,8 +56,7 @@ def resolve_file(
     places = list(dict.fromkeys(Path(os.path.abspath(candidate)) for candidate in candidates))
     for place in places:
         if place.is_file():
-            here = Path.cwd()
-            return str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
+            return from_here(place)
     tried = "\n".join(f"  {place}" for place in places)
     hint = (
         "" if folder or environment is None else f"\nset data.datapath or the environment variable {DATA_VARIABLE} to its folder"

@@ -135,15 +135,17 @@ def has_test_set(config: Config) -> bool:
 
 
 def _ignored_keys(section: Section, path: str) -> Iterator[str]:
-    for name in type(section).model_fields:
-        if name not in section.model_fields_set:
-            continue
-        extra: Any = type(section).model_fields[name].json_schema_extra
-        here, value = f"{path}.{name}".lstrip("."), getattr(section, name)
-        if "ignored" in extra:
-            yield f"{here}: accepted without effect; {extra['ignored']}"
+    """One line per section for the keys of pacemaker that are accepted without effect."""
+    ignored = []
+    for name, field in type(section).model_fields.items():
+        extra: Any = field.json_schema_extra
+        value = getattr(section, name)
+        if "ignored" in extra and name in section.model_fields_set:
+            ignored.append(f"{name} ({extra['ignored']})")
         elif isinstance(value, Section):
-            yield from _ignored_keys(value, here)
+            yield from _ignored_keys(value, f"{path}.{name}".lstrip("."))
+    if ignored:
+        yield f"{path}: accepted without effect: {', '.join(ignored)}"
 
 
 def _data_notices(config: Config) -> Iterator[str]:

@@ -17,7 +17,7 @@ from acefit.config.fields import as_list
 from acefit.config.fit_section import OPTIMIZER_OPTIONS, EnergyBasedWeightingPolicy, ExternalWeightingPolicy
 from acefit.config.merging import given_keys, merged_bonds, with_defaults
 from acefit.config.model import Config
-from acefit.config.paths import resolve_file
+from acefit.config.paths import from_here, resolve_file
 from acefit.config.potential_section import PotentialDefinition, PotentialFile
 from acefit.errors import ConfigError
 
@@ -169,7 +169,11 @@ def weights_params(config: Config) -> Plain:
         settings = policy.model_dump(exclude={"cutoff"})
         settings["seed"] = config.seed if policy.seed is None else policy.seed
     elif isinstance(policy, ExternalWeightingPolicy):
-        settings = {"type": policy.type, "filename": _data_path(config, policy.file, "fit.weighting.filename")}
+        settings = {
+            "type": policy.type,
+            "filename": _data_path(config, policy.file, "fit.weighting.filename"),
+            "joint": policy.joint,
+        }
     return {"weighting": settings, "ignore_weights": config.data.ignore_weights, "aug_factor": config.data.aug_factor}
 
 
@@ -230,7 +234,7 @@ def fit_params(config: Config, cycle: int) -> Plain:
     settings["options"] = {key: value for key, value in fit.options.items() if key in OPTIMIZER_OPTIONS[fit.optimizer]}
     settings["restarts"] = restarts(config)
     settings["callbacks"] = as_list(fit.callbacks)
-    settings["callback_folders"] = [".", str(config.base_path)] if fit.callbacks else []
+    settings["callback_folders"] = [".", from_here(config.base_path)] if fit.callbacks else []
     settings["display_step"] = config.backend.display_step
     settings["tables"] = config.backend.tables
     if cycle == 0:

@@ -1,15 +1,28 @@
+from dataclasses import asdict
 from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from acefit.config.fit_section import OPTIMIZER_OPTIONS, ExternalWeightingPolicy, FitSection, OptimizerName
+from acefit.config.fit_section import (
+    OPTIMIZER_OPTIONS,
+    EnergyBasedWeightingPolicy,
+    ExternalWeightingPolicy,
+    FitSection,
+    OptimizerName,
+)
+from acefit.data.energy_based import EnergyBasedPolicy
 from acefit.fit.optimizers import OPTIONS
 
 
 def test_options__are_those_of_the_optimisers():
     assert set(get_args(OptimizerName)) == set(OPTIMIZER_OPTIONS)
     assert {name: set(options) for name, options in OPTIONS.items()} == {name: set(o) for name, o in OPTIMIZER_OPTIONS.items()}
+
+
+def test_energy_based_weighting__has_the_parameters_and_defaults_of_the_policy():
+    policy = EnergyBasedWeightingPolicy(type="EnergyBasedWeightingPolicy").model_dump(exclude={"type", "cutoff"})
+    assert policy == asdict(EnergyBasedPolicy())
 
 
 @pytest.mark.parametrize(("given", "read"), [(10, 10), (10.0, 10), (0.1, 0.1), ("5", 5), ([10, "0.02"], [10, 0.02])])

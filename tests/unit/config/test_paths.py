@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from acefit.config.paths import DATA_VARIABLE, resolve_file
+from acefit.config.paths import DATA_VARIABLE, from_here, resolve_file
 from acefit.errors import ConfigError
 
 
@@ -20,6 +22,11 @@ def put(*paths):
 
 def find(places, name="a.xyz", **keywords):
     return resolve_file(name, what="data.filename", base_path=places / "base", **keywords)
+
+
+def test_from_here__is_the_same_however_the_path_is_written(places):
+    assert from_here(Path()) == from_here(places / "work") == from_here(Path("../work")) == "."
+    assert from_here(Path("../base")) == str(places / "base")
 
 
 def test_resolve_file__prefers_the_working_directory(places):

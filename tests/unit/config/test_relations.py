@@ -13,13 +13,16 @@ def notices(fit=None, data=None, backend=None, potential="a.yaml"):
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"backend": {"evaluator": "tensorpot"}}, "backend.evaluator: accepted without effect; there is one evaluator"),
-        ({"backend": {"gpu_config": {"gpu_ind": 0}}}, "backend.gpu_config: accepted without effect; fits run on CPUs"),
-        ({"backend": {"parallel_mode": "process"}}, "backend.parallel_mode: accepted without effect; Snakemake's --cores"),
-        ({"data": {"seed": 3}}, "data.seed: accepted without effect; the split is drawn with the top-level seed"),
+        ({"backend": {"evaluator": "tensorpot"}}, "backend: accepted without effect: evaluator (there is one evaluator)"),
+        ({"backend": {"gpu_config": {"gpu_ind": 0}}}, "backend: accepted without effect: gpu_config (fits run on CPUs)"),
+        (
+            {"backend": {"n_workers": 2, "batch_size": 10}},
+            "batch_size (the whole set is evaluated at once), n_workers (Snakemake's",
+        ),
+        ({"data": {"seed": 3}}, "data: accepted without effect: seed (the split is drawn with the top-level seed)"),
         (
             {"fit": {"weighting": {"type": "EnergyBasedWeightingPolicy", "cutoff": 5}}},
-            "fit.weighting.cutoff: accepted without effect",
+            "fit.weighting: accepted without effect: cutoff",
         ),
         ({"fit": {"options": {"disp": True}}}, "fit.options: disp accepted without effect"),
         ({"fit": {"noise_relative_sigma": 0.1}}, "fit.noise_relative_sigma: has no effect with fit_cycles: 1"),

@@ -91,6 +91,7 @@ FITS = {"fit", "first"}
         ({"fit__ladder_mode": "total"}, {"basis"}),
         ({"fit__weighting": {"type": "EnergyBasedWeightingPolicy"}}, {"weights"}),
         ({"fit__weighting": {"type": "UniformWeightingPolicy"}}, set()),
+        ({"fit__weighting": {"type": "ExternalWeightingPolicy", "filename": "weights.pckl.gzip"}}, {"weights"}),
         ({"data__ignore_weights": True}, {"weights"}),
         ({"data__test_size": 0.1}, {"split"}),
         ({"data__test_filename": "b.xyz"}, {"dataset"}),
@@ -140,7 +141,11 @@ def test_weights_params__keeps_the_policy_s_own_seed():
 
 def test_weights_params__resolves_the_weight_file():
     config = config_with(fit__weighting={"type": "ExternalWeightingPolicy", "filename_or_df": "weights.pckl.gzip"})
-    assert stages.weights_params(config)["weighting"] == {"type": "ExternalWeightingPolicy", "filename": "weights.pckl.gzip"}
+    assert stages.weights_params(config)["weighting"] == {
+        "type": "ExternalWeightingPolicy",
+        "filename": "weights.pckl.gzip",
+        "joint": False,
+    }
     with pytest.raises(ConfigError, match=r"fit\.weighting\.filename: no file 'absent'"):
         stages.weights_params(config_with(fit__weighting={"type": "ExternalWeightingPolicy", "filename": "absent"}))
 
