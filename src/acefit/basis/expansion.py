@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 MAX_ORDER = 6
 DEFAULT_SEED = 42
-MAX_FUNCTIONS = 1_000_000
+MAX_FUNCTIONS = 200_000  # far beyond what can be fitted; keeps a slip of the pen from filling memory
 RANDOM_SCALE = 1e-4
 EMBEDDING_KEYS = ("npot", "fs_parameters", "ndensity", "rho_core_cut", "drho_core_cut")
 BOND_KEYS = (
@@ -99,24 +99,7 @@ def build_target(
     elements = _elements(section)
     embeddings = _embeddings(section, elements, initial)
     settings, limits = _function_settings(section, elements)
-    rng = np.random.RandomState(
-        DEFAULT_SEED if seed is None else seed
-    )  # the legacy generator reproduces pacemaker's initial coefficients
-    blocks = []
-    n_functions = 0
-    for key, shape in settings.items():
-        functions = []
-        for identity in block_functions(key, shape, reference_caps):
-            n_functions += 1
-            if n_functions > MAX_FUNCTIONS:
-                raise ConfigError(
-                    f"potential.functions: more than {MAX_FUNCTIONS} functions; lower nradmax_by_orders or lmax_by_orders"
-                )
-            ndensity = embeddings[key[0]].ndensity
-            random = shape.coefs_init == "random"
-            coeffs = tuple((rng.randn(ndensity) * RANDOM_SCALE).tolist()) if random else (0.0,) * ndensity
-            functions.append(Function(*identity, coeffs))
-        blocks.append(Block(key, tuple(functions)))
+    blocks = _constructed_blocks(settings, embeddings, DEFAULT_SEED if seed is None else seed, reference_caps)
     shapes = _shapes_of_settings(settings) if not limits else {}
     if limits:
         blocks = _limited(blocks, len(elements), limits)
@@ -275,6 +258,29 @@ def block_functions(
                     l_limit = min(l_limit, REFERENCE_L_LIMITS[order])
                 for ls, lint in offered_couplings(pattern, l_limit):
                     yield (central, *neighbours), ns, ls, lint
+
+
+def _constructed_blocks(
+    settings: Mapping[tuple[str, ...], BlockShape], embeddings: Mapping[str, Embedding], seed: int, reference_caps: bool
+) -> list[Block]:
+    """All functions with their initial coefficients."""
+    rng = np.random.RandomState(seed)  # the legacy generator draws pacemaker's numbers
+    blocks = []
+    n_functions = 0
+    for key, shape in settings.items():
+        functions = []
+        ndensity = embeddings[key[0]].ndensity
+        for identity in block_functions(key, shape, reference_caps):
+            n_functions += 1
+            if n_functions > MAX_FUNCTIONS:
+                raise ConfigError(
+                    f"potential.functions: more than {MAX_FUNCTIONS} functions; lower nradmax_by_orders or lmax_by_orders"
+                )
+            is_random = shape.coefs_init == "random"
+            coeffs = tuple((rng.randn(ndensity) * RANDOM_SCALE).tolist()) if is_random else (0.0,) * ndensity
+            functions.append(Function(*identity, coeffs))
+        blocks.append(Block(key, tuple(functions)))
+    return blocks
 
 
 def _limited(blocks: list[Block], n_elements: int, limits: Mapping[str, Any]) -> list[Block]:

@@ -26,15 +26,13 @@ def parse_elements(key: Any, elements: Sequence[str], where: str) -> tuple[str, 
         If the key is neither a keyword nor made of elements of the potential.
     """
     parts = list(key) if isinstance(key, tuple) else _ELEMENT.findall(str(key))
+    similar = difflib.get_close_matches(str(key), KEYWORDS, 1, 0.7)
+    hint = f"; did you mean {similar[0]}?" if similar else ""
     if not parts or (isinstance(key, str) and "".join(parts) != re.sub(r"[\s-]+", "", key)):
-        hint = difflib.get_close_matches(str(key), KEYWORDS, 1, 0.5)
-        raise ConfigError(
-            f"{where}: {key!r} is neither a keyword ({', '.join(KEYWORDS)}) nor made of element symbols"
-            + (f"; did you mean {hint[0]}?" if hint else "")
-        )
+        raise ConfigError(f"{where}: {key!r} is neither a keyword ({', '.join(KEYWORDS)}) nor made of element symbols{hint}")
     for part in parts:
         if part not in elements:
-            raise ConfigError(f"{where}: key {key!r} names {part}, which is not among the elements {', '.join(elements)}")
+            raise ConfigError(f"{where}: key {key!r} names {part}, which is not among the elements {', '.join(elements)}{hint}")
     return tuple(parts)
 
 

@@ -29,7 +29,7 @@ def resolve_potential(
 
     Parameters
     ----------
-    setting : file name; map with `filename` (and `reset`, `deltaSplineBins`, `initial_potential`); section to build from; or a potential
+    setting : file name; map with `filename` and the other `FILE_KEYS`; section to build from; or a potential
     seed : for random initial coefficients
     initial_potential : replaces the one of the setting
 

@@ -59,7 +59,7 @@ def basis(
     description = {key: fit.get(key) for key in FIT_KEYS}
     entry = {"sha256": _digest(start), **_sizes(plan.start)}
     write_yaml({"ladder": description, "start": entry, "target": _sizes(target), "steps": steps}, path_to_ladder)
-    write_table(function_table(plan), path_to_functions, "functions", {"step": "basis"})
+    write_table(_function_table(plan), path_to_functions, "functions", {"step": "basis"})
 
 
 def _write_steps(plan: LadderPlan, folder: Path) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def _sizes(potential: Potential) -> dict[str, int]:
     return {"n_functions": layout.n_functions, "n_parameters": layout.n_parameters, "n_radial": layout.n_radial}
 
 
-def function_table(plan: LadderPlan) -> dict[str, list[Any]]:
+def _function_table(plan: LadderPlan) -> dict[str, list[Any]]:
     """Columns of the contract `functions` for the last step of a plan, in canonical order."""
     layout = parameter_layout(plan.steps[-1].potential)
     functions = layout.functions()
