@@ -23,10 +23,13 @@ from acefit.fit.optimizers import HasGradient
 from acefit.fit.progress import Progress
 from acefit.fit.stopping import EarlyStopping
 from acefit.potential.bbasis import write_potential
+from acefit.potential.model import Potential
 from acefit.potential.parameters import ParameterLayout
 
 Vector = NDArray[np.float64]
 TEXT_FILES = {"train": "metrics.txt", "test": "test_metrics.txt"}
+POTENTIAL_SHARE = 0.05
+"""Share of the time that may go into writing the current potential: replacing a file takes some ms on common file systems."""
 
 
 class Evaluation(HasGradient, Protocol):
@@ -88,7 +91,8 @@ class Recorder:
     Parameters
     ----------
     folder : Path
-        Run directory, for `potential.yaml` (current potential) and the metrics files in pacemaker's layout.
+        Run directory, for the metrics files in pacemaker's layout and `potential.yaml`, the current potential: written after
+        every iteration, unless iterations are so short that this would take more than `POTENTIAL_SHARE` of the time.
     layout : ParameterLayout
         Turns parameters into potentials.
     log : EvaluationLog
@@ -134,6 +138,7 @@ class Recorder:
         self._seconds_before = max((row["time"] for row in earlier), default=0.0)
         self._evaluating_before = max((row["evaluation_time"] for row in earlier), default=0.0)
         self._files: dict[str, int] = {}
+        self._next_write = 0.0
         self.rows: list[Row] = []
 
     def record(self, iteration: int, x: Vector, evaluation: HasGradient) -> None:
@@ -166,6 +171,8 @@ class Recorder:
                 self.rows.append(row)
             self._progress.report_table("TEST STATS", row, self.seconds_per_evaluation)
         self._progress.report_table("FIT STATS", results["train"], self.seconds_per_evaluation)
+        self._next_write = 0.0
+        self._write_potential(self._layout.apply(x), results["train"]["loss"])
         self._write_text_files()
         self.close()
         return results
@@ -198,7 +205,7 @@ class Recorder:
         if is_shown and self._test is not None:
             rows.append({**self._place(iteration), **self._test.measure(self._test.loss(x))})
         potential = self._layout.apply(x)
-        write_potential(potential.with_metadata(_loss=repr(rows[0]["loss"])), self._folder / "potential.yaml")
+        self._write_potential(potential, rows[0]["loss"])
         if not self._files:
             self._write_text_files()
         for row in rows:
@@ -209,6 +216,14 @@ class Recorder:
         content = {"rows": rows, "stop": reason}
         self._log.append_iteration(iteration, content)
         return content
+
+    def _write_potential(self, potential: Potential, loss: float) -> None:
+        began = time.perf_counter()
+        if began < self._next_write:
+            return
+        write_potential(potential.with_metadata(_loss=repr(loss)), self._folder / "potential.yaml")
+        written = time.perf_counter()
+        self._next_write = written + (written - began) / POTENTIAL_SHARE
 
     def _place(self, iteration: int) -> Row:
         return {
