@@ -10,11 +10,31 @@ from math import cos, exp, factorial, pi, sqrt
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from scipy.special import eval_chebyt, lpmv
 
 CHARGES = {"H": 1, "Al": 13, "Cu": 29, "Ni": 28}
 COULOMB = 14.399645351950543
+
+
+def find_pairs(positions, cell, pbc, cutoff):
+    """All pairs (i, j, shift a, shift b, shift c) closer than the cutoff, sorted; every image that may be close is tried."""
+    pbc = np.array(pbc, dtype=bool)
+    # The component of a pair vector along dual vector k is its number of cells along k, so it bounds the shifts
+    dual = np.zeros((3, 3))
+    if pbc.any():
+        dual[pbc] = np.linalg.pinv(np.asarray(cell)[pbc]).T
+    reach = cutoff * np.linalg.norm(dual, axis=1)
+    found = []
+    for i, j in product(range(len(positions)), repeat=2):
+        difference = positions[j] - positions[i]
+        cells = dual @ difference
+        bounds = zip(np.ceil(-reach - cells - 1e-9), np.floor(reach - cells + 1e-9), pbc, strict=True)
+        choices = [range(int(low), int(high) + 1) if periodic else (0,) for low, high, periodic in bounds]
+        for shift in product(*choices):
+            is_itself = i == j and shift == (0, 0, 0)
+            if not is_itself and np.linalg.norm(difference + np.array(shift) @ np.asarray(cell)) < cutoff:
+                found.append((i, j, *shift))
+    return sorted(found)
 
 
 def f_poly(r, r0, width):
@@ -243,13 +263,12 @@ def atomic_energy(potential, centre, neighbors):
 
 
 def environments(potential, atoms):
-    """Element and neighbours of every atom."""
-    first, second, vectors = neighbor_list("ijD", atoms, potential.cutoff)
-    symbols = atoms.get_chemical_symbols()
-    return [
-        (symbol, [(symbols[j], v) for j, v in zip(second[first == i], vectors[first == i], strict=True)])
-        for i, symbol in enumerate(symbols)
-    ]
+    """Element and neighbours (element, vector) of every atom."""
+    symbols, positions, cell = atoms.get_chemical_symbols(), atoms.positions, atoms.cell.array
+    result = [(symbol, []) for symbol in symbols]
+    for i, j, *shift in find_pairs(positions, cell, atoms.pbc, potential.cutoff):
+        result[i][1].append((symbols[j], positions[j] - positions[i] + np.array(shift) @ cell))
+    return result
 
 
 def atomic_energies(potential, atoms):
