@@ -11,7 +11,8 @@ from acefit.workflow import step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-MAX_THREADS = 64  # cut down to the cores given on the command line or by a profile
+# Cores of this machine that may be used; on a cluster, where none are named, what one job asks for (profiles set it per rule)
+CORES = workflow.resource_settings.cores or 16
 
 
 CONFIG_FILES = workflow.overwrite_configfiles or workflow.configfiles
@@ -42,9 +43,9 @@ os.environ.setdefault("ACEFIT_SOURCE", str(REPOSITORY))
 
 
 wildcard_constraints:
-    step=r"\d{2,}",
-    cycle=r"\d{2,}",
-    shard=r"\d{3}",
+    step=r"\d\d+",
+    cycle=r"\d\d+",
+    shard=r"\d\d\d",
 
 
 @cache
@@ -117,8 +118,7 @@ def last_selected(wildcards):
 def fit_threads(wildcards):
     """All cores for a fit that runs alone; restarts that run side by side share them."""
     at_once = CYCLES - 1 if PARALLEL and int(wildcards.cycle) else 1
-    cores = workflow.resource_settings.cores or MAX_THREADS
-    return max(1, min(cores, MAX_THREADS) // at_once)
+    return max(1, CORES // at_once)
 
 
 def report_files(entries, file_name, folder):

@@ -4,7 +4,7 @@ rule potential:
         structures=f"{DATASET}/structures.parquet",
         atoms=f"{DATASET}/atoms.parquet",
         references=f"{DATASET}/references.yaml",
-        split=f"{RUN}/split/split.parquet",
+        weights=f"{RUN}/weights/structures.parquet",
         shards=SHARDS,
     output:
         potential=report(f"{RUN}/potential.yaml", caption="../report/potential.rst", category="Potential"),

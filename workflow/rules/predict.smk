@@ -15,7 +15,7 @@ rule predict:
         f"{RUN}/benchmarks/predict.tsv"
     conda:
         "../envs/acefit.yaml"
-    threads: MAX_THREADS
+    threads: CORES
     resources:
         mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
     params:
