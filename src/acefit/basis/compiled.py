@@ -344,7 +344,7 @@ def _tabulate(
         if k_rows[b]:
             base, dbase = np.zeros((k_rows[b], n_bins)), np.zeros((k_rows[b], n_bins))
             radial.radial_base_into(
-                kind[b], parameters[b], shape.table, 0, k_rows[b], r, 0, n_bins, np.zeros((4, n_bins)), base, dbase
+                kind[b], parameters[b], shape.table, 0, k_rows[b], r, np.zeros((4, n_bins)), base, dbase
             )
             table[1:, 0 : 2 * bond.k_max : 2] = (maps[b] @ base).T
             table[1:, 1 : 2 * bond.k_max : 2] = (maps[b] @ dbase).T * h

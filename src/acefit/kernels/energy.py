@@ -133,6 +133,45 @@ def forward_group(shape, coefficients, groups, group, work, lanes, reduced):
 
 
 @kernel
+def add_scaled(out, c, values):
+    """out += c values."""
+    for j in range(len(out)):
+        out[j] += c * values[j]
+
+
+@kernel
+def add_product(out, a, b):
+    """out += a b, element by element."""
+    for j in range(len(out)):
+        out[j] += a[j] * b[j]
+
+
+@kernel
+def segment_slopes_into(shape, b, adjoint, lane, start, stop, work, along, gx, gy, gz):
+    """Pair gradients of one lane and neighbour species, but for the part along the bond, which is collected in along."""
+    n_rows, first = shape.n_rows[b], shape.row_start[b]
+    value, slope = work.row[start:stop], work.drow[start:stop]
+    row = 0
+    while row < n_rows:
+        l, last = shape.row_l[first + row], row
+        while last < n_rows and shape.row_l[first + last] == l:
+            last += 1
+        for m in range(2 * l + 1):
+            lm = l * l + m
+            value[:] = 0.0
+            slope[:] = 0.0
+            for q in range(row, last):
+                c = adjoint[shape.row_a[first + q] + m, lane]
+                add_scaled(value, c, work.radial[q, start:stop])
+                add_scaled(slope, c, work.dradial[q, start:stop])
+            add_product(along, slope, work.ylm[lm, start:stop])
+            add_product(gx, value, work.dylm[0, lm, start:stop])
+            add_product(gy, value, work.dylm[1, lm, start:stop])
+            add_product(gz, value, work.dylm[2, lm, start:stop])
+        row = last
+
+
+@kernel
 def pair_slopes_into(shape, groups, group, work, lanes, gradient):
     """Gradients g_ij (3, n) of all pairs of a group from the adjoint of A."""
     mu_i = groups.species[group]
@@ -140,48 +179,27 @@ def pair_slopes_into(shape, groups, group, work, lanes, gradient):
     begin = segments[0, 0]
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        n_rows, first = shape.n_rows[b], shape.row_start[b]
         for lane in range(LANES):
             start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
             # work.core is free after the sums: it collects the slope along the bond
-            core_slope = 1.0 - lanes.cut[lane] if shape.is_zbl else 1.0 + lanes.value[lane] * lanes.dcut[lane]
-            for j in range(start, stop):
-                work.core[j] = core_slope * work.dcore[j]
+            along = work.core[start:stop]
+            gx, gy, gz = gradient[0, start:stop], gradient[1, start:stop], gradient[2, start:stop]
+            along[:] = 0.0
+            gx[:] = 0.0
+            gy[:] = 0.0
+            gz[:] = 0.0
+            if shape.has_core:
+                core_slope = 1.0 - lanes.cut[lane] if shape.is_zbl else 1.0 + lanes.value[lane] * lanes.dcut[lane]
+                add_scaled(along, core_slope, work.dcore[start:stop])
             for p in range(shape.n_density[mu_i]):
-                c = lanes.cut[lane] * lanes.slope[p, lane]
-                for j in range(start, stop):
-                    work.core[j] += c * work.dradial[n_rows + p, j]
-            for axis in range(3):
-                for j in range(start, stop):
-                    gradient[axis, j] = 0.0
-            row = 0
-            while row < n_rows:
-                l, last = shape.row_l[first + row], row
-                while last < n_rows and shape.row_l[first + last] == l:
-                    last += 1
-                for m in range(2 * l + 1):
-                    lm = l * l + m
-                    for j in range(start, stop):
-                        work.row[j] = 0.0
-                        work.drow[j] = 0.0
-                    for q in range(row, last):
-                        c = work.adjoint[shape.row_a[first + q] + m, lane]
-                        for j in range(start, stop):
-                            work.row[j] += c * work.radial[q, j]
-                            work.drow[j] += c * work.dradial[q, j]
-                    for j in range(start, stop):
-                        work.core[j] += work.drow[j] * work.ylm[lm, j]
-                    for axis in range(3):
-                        for j in range(start, stop):
-                            gradient[axis, j] += work.row[j] * work.dylm[axis, lm, j]
-                row = last
-            if shape.is_zbl:
-                j = lanes.nearest[lane]
-                if start <= j < stop:
-                    work.core[j] += (lanes.value[lane] - lanes.rho_core[lane]) * lanes.dcut[lane]
-            for axis in range(3):
-                for j in range(start, stop):
-                    gradient[axis, j] += work.core[j] * work.unit[axis, j]
+                add_scaled(along, lanes.cut[lane] * lanes.slope[p, lane], work.dradial[shape.n_rows[b] + p, start:stop])
+            segment_slopes_into(shape, b, work.adjoint, lane, start, stop, work, along, gx, gy, gz)
+            nearest = lanes.nearest[lane] - start
+            if shape.is_zbl and 0 <= nearest < stop - start:
+                along[nearest] += (lanes.value[lane] - lanes.rho_core[lane]) * lanes.dcut[lane]
+            add_product(gx, along, work.unit[0, start:stop])
+            add_product(gy, along, work.unit[1, start:stop])
+            add_product(gz, along, work.unit[2, start:stop])
 
 
 @kernel
@@ -329,9 +347,7 @@ def project(first_block, last_block, shape, coefficients, groups, block_groups, 
                             shape.table,
                             shape.table_start[b],
                             shape.k_rows[b],
-                            work.r,
-                            j,
-                            j + 1,
+                            work.r[j : j + 1],
                             work.chunk,
                             work.base,
                             work.dbase,

@@ -9,8 +9,8 @@ single functions (docs/kernels.md derives the formulas).
 import numpy as np
 from acefit.kernels import products, radial
 from acefit.kernels._jit import LANES, inlined, kernel
-from acefit.kernels.energy import evaluate_group, forward_group, largest_group, make_lanes
-from acefit.kernels.pairs import CHUNK, dot, make_work
+from acefit.kernels.energy import add_scaled, evaluate_group, forward_group, largest_group, make_lanes
+from acefit.kernels.pairs import CHUNK, dot, make_work, row_sum
 
 
 @kernel
@@ -66,13 +66,14 @@ def displacements_into(groups, group, n_elements, structure, slopes, work, delta
                     value = slopes.force[i, axis] - slopes.force[j, axis]
                     delta[axis, q] = value + w[axis, 0] * x + w[axis, 1] * y + w[axis, 2] * z
     n = segments[n_elements - 1, LANES] - begin
+    dx, dy, dz = delta[0, :n], delta[1, :n], delta[2, :n]
+    ux, uy, uz = work.unit[0, :n], work.unit[1, :n], work.unit[2, :n]
     for q in range(n):
-        along_bond[q] = work.unit[0, q] * delta[0, q] + work.unit[1, q] * delta[1, q] + work.unit[2, q] * delta[2, q]
+        along_bond[q] = ux[q] * dx[q] + uy[q] * dy[q] + uz[q] * dz[q]
     for lm in range(len(work.along)):
+        out, gx, gy, gz = work.along[lm], work.dylm[0, lm], work.dylm[1, lm], work.dylm[2, lm]
         for q in range(n):
-            work.along[lm, q] = (
-                work.dylm[0, lm, q] * delta[0, q] + work.dylm[1, lm, q] * delta[1, q] + work.dylm[2, lm, q] * delta[2, q]
-            )
+            out[q] = gx[q] * dx[q] + gy[q] * dy[q] + gz[q] * dz[q]
 
 
 @kernel
@@ -86,25 +87,22 @@ def tangent_base_into(shape, groups, group, work, along_bond, drho, drho_core):
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
         n_rows, first = shape.n_rows[b], shape.row_start[b]
+        low, high = segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin
         for row in range(n_rows + shape.n_density[mu_i]):
-            for j in range(segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin):
-                work.dradial[row, j] *= along_bond[j]
+            multiply(work.dradial[row, low:high], along_bond[low:high])
         for lane in range(LANES):
             start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
             for row in range(n_rows):
                 l, a = shape.row_l[first + row], shape.row_a[first + row]
+                value, slope = work.radial[row, start:stop], work.dradial[row, start:stop]
                 for m in range(2 * l + 1):
                     lm = l * l + m
-                    tangent = dot(work.dradial, row, work.ylm, lm, start, stop)
-                    work.tangents[a + m, lane] = tangent + dot(work.radial, row, work.along, lm, start, stop)
+                    tangent = dot(slope, work.ylm[lm, start:stop]) + dot(value, work.along[lm, start:stop])
+                    work.tangents[a + m, lane] = tangent
             for p in range(shape.n_density[mu_i]):
-                total = 0.0
-                for j in range(start, stop):
-                    total += work.dradial[n_rows + p, j]
-                drho[p, lane] += total
+                drho[p, lane] += row_sum(work.dradial[n_rows + p, start:stop])
             if shape.has_core:
-                for j in range(start, stop):
-                    drho_core[lane] += work.dcore[j] * along_bond[j]
+                drho_core[lane] += dot(work.dcore[start:stop], along_bond[start:stop])
 
 
 @kernel
@@ -141,22 +139,36 @@ def radial_adjoints_into(shape, groups, group, work, along_bond, u, v):
             start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
             for row in range(n_rows):
                 l, a = shape.row_l[first + row], shape.row_a[first + row]
-                for j in range(start, stop):
-                    work.row[j] = 0.0
-                    work.drow[j] = 0.0
+                value, slope = work.radial[row, start:stop], work.dradial[row, start:stop]
+                value[:] = 0.0
+                slope[:] = 0.0
                 for m in range(2 * l + 1):
                     lm, g, h = l * l + m, work.adjoint[a + m, lane], work.second[a + m, lane]
-                    for j in range(start, stop):
-                        work.row[j] += h * work.ylm[lm, j] + g * work.along[lm, j]
-                    for j in range(start, stop):
-                        work.drow[j] += g * work.ylm[lm, j]
-                for j in range(start, stop):
-                    work.radial[row, j] = work.row[j]
-                    work.dradial[row, j] = work.drow[j] * along_bond[j]
+                    add_scaled(value, h, work.ylm[lm, start:stop])
+                    add_scaled(value, g, work.along[lm, start:stop])
+                    add_scaled(slope, g, work.ylm[lm, start:stop])
             for p in range(shape.n_density[mu_i]):
-                for j in range(start, stop):
-                    work.radial[n_rows + p, j] = u[p, lane]
-                    work.dradial[n_rows + p, j] = v[p, lane] * along_bond[j]
+                work.radial[n_rows + p, start:stop] = u[p, lane]
+                work.dradial[n_rows + p, start:stop] = v[p, lane]
+        low, high = segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin
+        for row in range(n_rows + shape.n_density[mu_i]):
+            multiply(work.dradial[row, low:high], along_bond[low:high])
+
+
+@kernel
+def multiply(out, values):
+    """out *= values."""
+    for j in range(len(out)):
+        out[j] *= values[j]
+
+
+@kernel
+def double_dot(a, b, c, d):
+    """Sum of a b + c d."""
+    total = 0.0
+    for j in range(len(a)):
+        total += a[j] * b[j] + c[j] * d[j]
+    return total
 
 
 @kernel
@@ -171,25 +183,22 @@ def matrix_gradient_into(shape, groups, group, work, dmatrix):
         start, stop = segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin
         for low in range(start, stop, CHUNK):
             high = min(low + CHUNK, stop)
+            n = high - low
             radial.radial_base_into(
                 shape.kind[b],
                 shape.bond[b],
                 shape.table,
                 shape.table_start[b],
                 k_rows,
-                work.r,
-                low,
-                high,
+                work.r[low:high],
                 work.chunk,
                 work.base,
                 work.dbase,
             )
             for row in range(shape.n_rows[b] + shape.n_density[mu_i]):
+                value, slope = work.radial[row, low:high], work.dradial[row, low:high]
                 for k in range(k_rows):
-                    total = 0.0
-                    for j in range(high - low):
-                        total += work.radial[row, low + j] * work.base[k, j] + work.dradial[row, low + j] * work.dbase[k, j]
-                    dmatrix[first + row, k] += total
+                    dmatrix[first + row, k] += double_dot(value, work.base[k, :n], slope, work.dbase[k, :n])
 
 
 @inlined

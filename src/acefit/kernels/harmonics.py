@@ -103,39 +103,38 @@ def harmonics_into(l_max, sector, climb, row, factor, unit, inverse_r, n, values
     values : (n_lm, >= n), filled
     gradients : (3, n_lm, >= n), filled; the tangential gradient divided by r, 1/Angstrom
     """
-    for j in range(n):
-        values[0, j] = 1.0
-        gradients[0, 0, j] = 0.0
-        gradients[1, 0, j] = 0.0
-        gradients[2, 0, j] = 0.0
+    ux, uy, uz, inverse = unit[0, :n], unit[1, :n], unit[2, :n], inverse_r[:n]
+    values[0, :n] = 1.0
+    gradients[:, 0, :n] = 0.0
     for l in range(1, l_max + 1):
-        cosine, sine = l * l + 2 * l, l * l
-        below_cosine, below_sine = l * l - 1, (l - 1) * (l - 1)
+        cosine, sine = values[l * l + 2 * l], values[l * l]
+        below_cosine, below_sine = values[l * l - 1], values[(l - 1) * (l - 1)]
         scale = sector[l]
         if l == 1:
             for j in range(n):
-                values[cosine, j] = scale * unit[0, j]
-                values[sine, j] = scale * unit[1, j]
+                cosine[j] = scale * ux[j]
+                sine[j] = scale * uy[j]
         else:
             for j in range(n):
-                values[cosine, j] = scale * (unit[0, j] * values[below_cosine, j] - unit[1, j] * values[below_sine, j])
+                cosine[j] = scale * (ux[j] * below_cosine[j] - uy[j] * below_sine[j])
             for j in range(n):
-                values[sine, j] = scale * (unit[0, j] * values[below_sine, j] + unit[1, j] * values[below_cosine, j])
+                sine[j] = scale * (ux[j] * below_sine[j] + uy[j] * below_cosine[j])
         for m in range(-l + 1, l):
             lm = l * l + l + m
-            one = l * l - l + m
             first, second = climb[lm, 0], climb[lm, 1]
+            out, one = values[lm], values[l * l - l + m]
             if second == 0.0:
                 for j in range(n):
-                    values[lm, j] = first * unit[2, j] * values[one, j]
+                    out[j] = first * uz[j] * one[j]
             else:
-                two = (l - 2) * (l - 2) + l - 2 + m
+                two = values[(l - 2) * (l - 2) + l - 2 + m]
                 for j in range(n):
-                    values[lm, j] = first * unit[2, j] * values[one, j] + second * values[two, j]
+                    out[j] = first * uz[j] * one[j] + second * two[j]
         for lm in range(l * l, (l + 1) * (l + 1)):
+            value = values[lm]
             for axis in range(3):
-                a, b = row[lm, axis, 0], row[lm, axis, 1]
+                a, b = values[row[lm, axis, 0]], values[row[lm, axis, 1]]
                 fa, fb = factor[lm, axis, 0], factor[lm, axis, 1]
+                u, out = unit[axis, :n], gradients[axis, lm]
                 for j in range(n):
-                    solid = fa * values[a, j] + fb * values[b, j]
-                    gradients[axis, lm, j] = (solid - l * values[lm, j] * unit[axis, j]) * inverse_r[j]
+                    out[j] = (fa * a[j] + fb * b[j] - l * value[j] * u[j]) * inverse[j]

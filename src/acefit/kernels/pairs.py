@@ -90,26 +90,35 @@ def make_work(shape, n_pairs, with_gradient):
 @kernel
 def geometry_into(vectors, start, n, work):
     """Distances, inverse distances and unit vectors of the pairs start..start+n-1."""
+    x, y, z = vectors[0, start : start + n], vectors[1, start : start + n], vectors[2, start : start + n]
+    r, inverse = work.r[:n], work.inverse_r[:n]
     for j in range(n):
-        x, y, z = vectors[0, start + j], vectors[1, start + j], vectors[2, start + j]
-        r = sqrt(x * x + y * y + z * z)
-        work.r[j] = r
-        work.inverse_r[j] = 1.0 / r
+        r[j] = sqrt(x[j] * x[j] + y[j] * y[j] + z[j] * z[j])
+        inverse[j] = 1.0 / r[j]
     for axis in range(3):
+        component, unit = vectors[axis, start : start + n], work.unit[axis, :n]
         for j in range(n):
-            work.unit[axis, j] = vectors[axis, start + j] * work.inverse_r[j]
+            unit[j] = component[j] * inverse[j]
 
 
 @kernel
-def contract_into(matrix, row, k_rows, base, n, out, out_row, start):
-    """out[out_row, start..] = sum_k matrix[row, k] base[k]."""
+def contract_into(coefficients, k_rows, base, out):
+    """out = sum_k coefficients[k] base[k]; four rows at a time save loads and stores of out."""
+    n = len(out)
     for j in range(n):
-        out[out_row, start + j] = 0.0
-    for k in range(k_rows):
-        c = matrix[row, k]
-        if c != 0.0:
-            for j in range(n):
-                out[out_row, start + j] += c * base[k, j]
+        out[j] = 0.0
+    k = 0
+    while k + 4 <= k_rows:
+        rows = base[k : k + 4]
+        c0, c1, c2, c3 = coefficients[k], coefficients[k + 1], coefficients[k + 2], coefficients[k + 3]
+        for j in range(n):
+            out[j] += c0 * rows[0, j] + c1 * rows[1, j] + c2 * rows[2, j] + c3 * rows[3, j]
+        k += 4
+    while k < k_rows:
+        row, c = base[k], coefficients[k]
+        for j in range(n):
+            out[j] += c * row[j]
+        k += 1
 
 
 @kernel
@@ -121,11 +130,11 @@ def radial_into(shape, matrix, bond_index, n_density, start, stop, work):
     for low in range(start, stop, CHUNK):
         high = min(low + CHUNK, stop)
         radial.radial_base_into(
-            kind, bond, shape.table, shape.table_start[bond_index], k_rows, work.r, low, high, work.chunk, work.base, work.dbase
+            kind, bond, shape.table, shape.table_start[bond_index], k_rows, work.r[low:high], work.chunk, work.base, work.dbase
         )
         for row in range(n_rows):
-            contract_into(matrix, first + row, k_rows, work.base, high - low, work.radial, row, low)
-            contract_into(matrix, first + row, k_rows, work.dbase, high - low, work.dradial, row, low)
+            contract_into(matrix[first + row], k_rows, work.base, work.radial[row, low:high])
+            contract_into(matrix[first + row], k_rows, work.dbase, work.dradial[row, low:high])
     if shape.has_core:
         if kind == radial.TABLE:
             first_node = shape.table_start[bond_index]
@@ -170,11 +179,20 @@ def prepare_pairs(shape, coefficients, groups, group, work):
 
 
 @kernel
-def dot(a, row_a, b, row_b, start, stop):
+def dot(a, b):
     """Sum of products of two rows."""
     total = 0.0
-    for j in range(start, stop):
-        total += a[row_a, j] * b[row_b, j]
+    for j in range(len(a)):
+        total += a[j] * b[j]
+    return total
+
+
+@kernel
+def row_sum(a):
+    """Sum of a row."""
+    total = 0.0
+    for j in range(len(a)):
+        total += a[j]
     return total
 
 
@@ -189,17 +207,15 @@ def atomic_base_into(shape, groups, group, work, nodes, rho, rho_core):
     rho_core[:] = 0.0
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
+        n_rows, first = shape.n_rows[b], shape.row_start[b]
         for lane in range(LANES):
             start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
-            for row in range(shape.n_rows[b]):
-                l, a = shape.row_l[shape.row_start[b] + row], shape.row_a[shape.row_start[b] + row]
+            for row in range(n_rows):
+                l, a = shape.row_l[first + row], shape.row_a[first + row]
+                values = work.radial[row, start:stop]
                 for m in range(2 * l + 1):
-                    nodes[a + m, lane] = dot(work.radial, row, work.ylm, l * l + m, start, stop)
+                    nodes[a + m, lane] = dot(values, work.ylm[l * l + m, start:stop])
             for p in range(n_density):
-                total = 0.0
-                for j in range(start, stop):
-                    total += work.radial[shape.n_rows[b] + p, j]
-                rho[p, lane] += total
+                rho[p, lane] += row_sum(work.radial[n_rows + p, start:stop])
             if shape.has_core:
-                for j in range(start, stop):
-                    rho_core[lane] += work.core[j]
+                rho_core[lane] += row_sum(work.core[start:stop])

@@ -80,13 +80,13 @@ def cos_pi(y):
 
 
 @kernel
-def window_into(kind, bond, r, start, stop, window):
-    """Fill window[0] = W and window[1] = dW/dr for pairs start..stop-1 (index 0 is the first of them)."""
+def window_into(kind, bond, r, window):
+    """Fill window[0] = W and window[1] = dW/dr at the distances r."""
     rc = bond[RC]
-    n = stop - start
+    n = len(r)
     if kind == CHEB_EXP_COS:
         for j in range(n):
-            y = r[start + j] / rc - 0.5
+            y = r[j] / rc - 0.5
             window[0, j] = 0.5 - 0.5 * sin_pi(y)
             window[1, j] = -0.5 * pi / rc * cos_pi(y)
     else:
@@ -95,7 +95,7 @@ def window_into(kind, bond, r, start, stop, window):
             window[1, j] = 0.0
     outer = rc - bond[DCUT] if kind == CHEB_EXP_COS else rc
     for j in range(n):
-        rj = r[start + j]
+        rj = r[j]
         if rj > outer and rj < rc:
             # The second, narrow cosine window of ChebExpCos
             arg = pi * (rj - outer) / bond[DCUT]
@@ -112,14 +112,14 @@ def window_into(kind, bond, r, start, stop, window):
 
 
 @kernel
-def chebyshev_into(kind, bond, k_rows, r, start, stop, work, base, dbase):
+def chebyshev_into(kind, bond, k_rows, r, work, base, dbase):
     """Fill rows 0..k_rows-1 of base and dbase with T_m and dT_m/dr, without window; work needs two rows."""
     rc, lam = bond[RC], bond[LAMBDA]
-    n = stop - start
+    n = len(r)
     if kind == CHEB_EXP_COS:
         low = exp(-lam)
         for j in range(n):
-            work[0, j] = exp(-lam * r[start + j] / rc)
+            work[0, j] = exp(-lam * r[j] / rc)
         for j in range(n):
             e = work[0, j]
             work[0, j] = 1.0 - 2.0 * (e - low) / (1.0 - low)
@@ -127,47 +127,54 @@ def chebyshev_into(kind, bond, k_rows, r, start, stop, work, base, dbase):
     elif kind == CHEB_POW:
         for j in range(n):
             # Beyond the cutoff the window is zero; keep the power real there
-            y = max(1.0 - r[start + j] / rc, 0.0)
+            y = max(1.0 - r[j] / rc, 0.0)
             work[0, j] = 1.0 - 2.0 * y**lam
             work[1, j] = 2.0 * lam / rc * (y ** (lam - 1.0) if y > 0.0 else 0.0)
     else:
         for j in range(n):
-            work[0, j] = 1.0 - r[start + j] / rc
+            work[0, j] = 1.0 - r[j] / rc
             work[1, j] = -1.0 / rc
     for j in range(n):
         base[0, j] = 1.0
         dbase[0, j] = 0.0
         base[1, j] = work[0, j]
         dbase[1, j] = work[1, j]
+    x, dx = work[0], work[1]
     for m in range(2, k_rows):
+        # Views of single rows: the compiler need not ask whether an index is negative, and vectorises
+        t0, t1, t2 = base[m - 2], base[m - 1], base[m]
+        d0, d1, d2 = dbase[m - 2], dbase[m - 1], dbase[m]
         for j in range(n):
-            base[m, j] = 2.0 * work[0, j] * base[m - 1, j] - base[m - 2, j]
+            t2[j] = 2.0 * x[j] * t1[j] - t0[j]
         for j in range(n):
-            dbase[m, j] = 2.0 * (work[1, j] * base[m - 1, j] + work[0, j] * dbase[m - 1, j]) - dbase[m - 2, j]
+            d2[j] = 2.0 * (dx[j] * t1[j] + x[j] * d1[j]) - d0[j]
 
 
 @kernel
-def sine_into(bond, k_rows, r, start, stop, work, base, dbase):
+def sine_into(bond, k_rows, r, work, base, dbase):
     """Fill base with sin(m t)/(m t), t = pi r/rc, m = 1..k_rows, and dbase with the derivatives; work needs two rows."""
     rc = bond[RC]
-    n = stop - start
+    n = len(r)
     for j in range(n):
-        y = min(r[start + j] / rc, 1.0) - 0.5
+        y = min(r[j] / rc, 1.0) - 0.5
         work[0, j] = -sin_pi(y)
         base[0, j] = cos_pi(y)
         dbase[0, j] = work[0, j]
+    sine, cosine, value = base[0], work[0], work[1]
     for m in range(1, k_rows):
+        s1, s2, c1, c2 = base[m - 1], base[m], dbase[m - 1], dbase[m]
         for j in range(n):
-            base[m, j] = work[0, j] * base[m - 1, j] + base[0, j] * dbase[m - 1, j]
+            s2[j] = cosine[j] * s1[j] + sine[j] * c1[j]
         for j in range(n):
-            dbase[m, j] = work[0, j] * dbase[m - 1, j] - base[0, j] * base[m - 1, j]
+            c2[j] = cosine[j] * c1[j] - sine[j] * s1[j]
     for m in range(k_rows - 1, -1, -1):
         scale = rc / (pi * (m + 1))
+        s, c = base[m], dbase[m]
         for j in range(n):
-            work[1, j] = base[m, j] * scale / r[start + j]
+            value[j] = s[j] * scale / r[j]
         for j in range(n):
-            base[m, j] = work[1, j]
-            dbase[m, j] = (dbase[m, j] - work[1, j]) / r[start + j]
+            s[j] = value[j]
+            c[j] = (c[j] - value[j]) / r[j]
 
 
 @kernel
@@ -187,27 +194,29 @@ def hermite(bond, table, first, column, r):
 
 
 @kernel
-def table_into(bond, table, first, k_rows, r, start, stop, base, dbase):
+def table_into(bond, table, first, k_rows, r, base, dbase):
     """Fill base and dbase by interpolation in the table of the bond."""
-    for j in range(stop - start):
+    for j in range(len(r)):
         for k in range(k_rows):
-            base[k, j], dbase[k, j] = hermite(bond, table, first, k, r[start + j])
+            base[k, j], dbase[k, j] = hermite(bond, table, first, k, r[j])
 
 
 @kernel
-def radial_base_into(kind, bond, table, first, k_rows, r, start, stop, work, base, dbase):
-    """Fill base and dbase (k_rows, >= stop - start) for the pairs start..stop-1 of one bond; work needs four rows."""
+def radial_base_into(kind, bond, table, first, k_rows, r, work, base, dbase):
+    """Fill base and dbase (k_rows, >= len(r)) at the distances r of one bond; work needs four rows."""
     if kind == TABLE:
-        table_into(bond, table, first, k_rows, r, start, stop, base, dbase)
+        table_into(bond, table, first, k_rows, r, base, dbase)
         return
     window = work[2:4]
-    window_into(kind, bond, r, start, stop, window)
+    window_into(kind, bond, r, window)
     if kind == SINE:
-        sine_into(bond, k_rows, r, start, stop, work, base, dbase)
+        sine_into(bond, k_rows, r, work, base, dbase)
     else:
-        chebyshev_into(kind, bond, k_rows, r, start, stop, work, base, dbase)
+        chebyshev_into(kind, bond, k_rows, r, work, base, dbase)
+    w, dw = window[0], window[1]
     for m in range(k_rows):
-        for j in range(stop - start):
-            dbase[m, j] = dbase[m, j] * window[0, j] + base[m, j] * window[1, j]
-        for j in range(stop - start):
-            base[m, j] *= window[0, j]
+        value, slope = base[m], dbase[m]
+        for j in range(len(r)):
+            slope[j] = slope[j] * w[j] + value[j] * dw[j]
+        for j in range(len(r)):
+            value[j] *= w[j]

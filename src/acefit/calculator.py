@@ -1,0 +1,86 @@
+"""ASE calculator: a thin adapter over `acefit.evaluation`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from numpy.typing import NDArray
+
+from acefit.basis.compiled import compile_potential
+from acefit.data.neighborlists import build
+from acefit.data.structures import StructureSet
+from acefit.errors import PotentialError
+from acefit.evaluation.predict import predict_compiled, project_compiled
+from acefit.potential.bbasis import read_potential
+from acefit.potential.model import Potential
+
+
+class ACECalculator(Calculator):
+    """Energies, forces, stresses and B projections of an ACE potential.
+
+    Parameters
+    ----------
+    potential : path or Potential
+        B-basis YAML file, or a potential in memory.
+    threads : int, optional
+        Threads to use; default all that numba may use. Results do not depend on it.
+    tables : bool
+        Interpolate radial functions in tables as the reference evaluator does; the default evaluates them analytically.
+
+    Notes
+    -----
+    Results: energy and free_energy (eV, equal), energies (per atom, eV), forces (eV/Angstrom), and for cells with a volume stress
+    (Voigt) and stresses (per atom, Voigt, sums to the stress times the number of atoms is not implied: they are the stress shared
+    by energy-neutral halves). Energies are on the fitted scale: reference energies of the fit are not added back.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(
+        self, potential: str | Path | Potential, threads: int | None = None, *, tables: bool = False, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        if not isinstance(potential, Potential):
+            potential = read_potential(potential)
+        if threads is not None and threads < 1:
+            raise PotentialError(f"threads must be at least 1, got {threads}")
+        self.potential = potential
+        self.threads = threads
+        self._compiled = compile_potential(potential, tables)
+        self._x = self._compiled.layout.vector()
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
+    ) -> None:
+        """Fill `results`; called by ASE."""
+        super().calculate(atoms, properties or ["energy"], system_changes)
+        structures = StructureSet.from_ase([self.atoms])
+        neighbors = build(structures, self.potential.cutoff)
+        result = predict_compiled(self._compiled, self._x, structures, neighbors, self.threads)
+        energy = float(result.energies[0]) if len(result.energies) else 0.0
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": result.atomic_energies,
+            "forces": result.forces,
+        }
+        if np.isfinite(result.stresses).all():
+            self.results["stress"] = result.stresses[0]
+
+    def projections(self, atoms: Atoms) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        """B projections of every atom in canonical order, order-1 functions first.
+
+        Returns
+        -------
+        float64, shape (n_atoms, n_functions of the atom's element)
+            A list of one array per atom where elements have different numbers of functions.
+        """
+        structures = StructureSet.from_ase([atoms])
+        values = project_compiled(self._compiled, self._x, structures, build(structures, self.potential.cutoff)).values
+        if len({len(v) for v in values}) == 1:
+            return np.array(values)
+        return values
