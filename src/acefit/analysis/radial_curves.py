@@ -50,7 +50,7 @@ def evaluate_base(bond: Bond, pair: tuple[str, str], r: NDArray[np.float64]) -> 
     simple, slopes = np.zeros((n_rows, len(r))), np.zeros((n_rows, len(r)))
     if kind != NONE and n_rows:
         work, table = np.zeros((4, len(r))), np.zeros((0, 0))
-        radial_base_into(kind, bond_parameters(bond, pair), table, 0, n_rows, r, 0, len(r), work, simple, slopes)
+        radial_base_into(kind, bond_parameters(bond, pair), table, 0, n_rows, r, work, simple, slopes)
     return (to_base @ simple).T
 
 
