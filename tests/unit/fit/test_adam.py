@@ -44,7 +44,5 @@ def test_minimize_adam__halves_the_rate_where_the_loss_is_not_finite():
 
 
 def test_minimize_adam__ends_where_the_gradient_vanishes():
-    found = minimize_adam(
-        lambda x: (0.0, np.zeros(1)), np.ones(1), maxiter=5, options=AdamOptions(), accept=lambda x: None
-    )
+    found = minimize_adam(lambda x: (0.0, np.zeros(1)), np.ones(1), maxiter=5, options=AdamOptions(), accept=lambda x: None)
     assert (found.reason, found.iterations) == ("converged: gradient below gtol", 0)

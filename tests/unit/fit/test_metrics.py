@@ -5,8 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from acefit.fit.metrics import ERROR_METRICS, LOSS_METRICS, TEXT_COLUMNS, ErrorMeter, Reference, loss_parts, low_energy_set
-from acefit.fit.metrics import text_header, text_row
+from acefit.fit.metrics import (
+    ERROR_METRICS,
+    LOSS_METRICS,
+    TEXT_COLUMNS,
+    ErrorMeter,
+    Reference,
+    loss_parts,
+    low_energy_set,
+    text_header,
+    text_row,
+)
 
 NAN = math.nan
 

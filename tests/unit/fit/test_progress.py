@@ -7,7 +7,15 @@ import pytest
 
 from acefit.errors import FitError
 from acefit.fit.metrics import ERROR_METRICS, LOSS_METRICS
-from acefit.fit.progress import MemoryEstimate, Progress, check_memory, format_duration, format_line, format_table, optimizer_bytes
+from acefit.fit.progress import (
+    MemoryEstimate,
+    Progress,
+    check_memory,
+    format_duration,
+    format_line,
+    format_table,
+    optimizer_bytes,
+)
 
 
 def row(iteration=4, seconds=1.0, **changes):

@@ -1,0 +1,43 @@
+"""Bookkeeping of iterations; most of it is tested through whole jobs in test_run."""
+
+import time
+
+from acefit.fit import recorder as recorder_module
+from acefit.fit.run import run_fit
+from standins import small_job
+
+
+def test_recorder__current_potential_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
+    written = []
+    true_writer = recorder_module.write_potential
+
+    def slow_writer(potential, path):
+        written.append(path)
+        time.sleep(0.01)
+        true_writer(potential, path)
+
+    monkeypatch.setattr(recorder_module, "write_potential", slow_writer)
+    outcome = run_fit(small_job(tmp_path))
+    assert 2 <= len(written) < outcome.minimum.iterations
+
+
+def test_recorder__long_iterations_write_the_potential_every_time(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(recorder_module, "write_potential", lambda potential, path: written.append(path))
+    outcome = run_fit(small_job(tmp_path, {"maxiter": 4}, before=lambda number: time.sleep(0.01)))
+    assert len(written) == outcome.minimum.iterations + 2
+
+
+def test_recorder__initial_state_and_tables_are_logged(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        run_fit(small_job(tmp_path, {"maxiter": 6}))
+    titles = ("INIT FIT STATS", "INIT TEST STATS", " FIT STATS ", " TEST STATS ", "Iteration   #0", "Test        #5")
+    assert all(title in caplog.text for title in titles)
+
+
+def test_recorder__rows_count_evaluations_and_time_upwards(tmp_path):
+    rows = [row for row in run_fit(small_job(tmp_path)).rows if row["subset"] == "train"]
+    for name in ("evaluations", "time", "evaluation_time"):
+        values = [row[name] for row in rows]
+        assert values == sorted(values)
+        assert values[-1] > 0
