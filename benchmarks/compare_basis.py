@@ -88,27 +88,87 @@ CASES = (
     Case("unary", "orders 1 to 5, random coefficients", section("Cu", {"UNARY": shape([15, 5, 4, 3, 1], [0, 4, 3, 2, 1], True)})),
     Case("unary-order-6", "order 6 with two labels", section("Cu", {"ALL": shape([10, 4, 3, 2, 2, 2], [0, 4, 3, 3, 2, 2])})),
     Case("unary-caps", "l at the limits of the table", section("Cu", {"ALL": shape([4, 2, 1, 1, 1, 1], [0, 10, 6, 4, 3, 2])})),
-    Case("unary-limit", "50 functions", section("Cu", {"number_of_functions_per_element": 50, "ALL": shape([15, 6, 4, 3], [0, 4, 3, 2], True)})),
+    Case(
+        "unary-limit",
+        "50 functions",
+        section("Cu", {"number_of_functions_per_element": 50, "ALL": shape([15, 6, 4, 3], [0, 4, 3, 2], True)}),
+    ),
     Case("single-element-form", "old form", OLD_FORM),
     Case("binary", "ALL, random coefficients", section("Al Ni", {"ALL": shape([6, 3, 2, 1], [0, 3, 2, 1], True)})),
-    Case("binary-limit", "40 functions per element", section("Al Ni", {"number_of_functions_per_element": 40, "UNARY": shape([15, 6, 4], [0, 3, 2]), "BINARY": shape([8, 3, 2], [0, 2, 1], True)})),
-    Case("binary-mixed", "keywords and blocks, one and two densities, different bonds", section(
-        "Ni Al",
-        {"ALL": shape([5, 2], [0, 1]), "UNARY": {"nradmax_by_orders": [7, 3, 2]}, "Ni": {"lmax_by_orders": [0, 2, 2]}, "AlNi": shape([5, 3, 2], [0, 2, 1])},
-        embeddings={**EMBEDDINGS, "Al": {"ndensity": 1, "fs_parameters": [1, 1], "npot": "FinnisSinclair"}},
-        bonds={**BONDS, "NiAl": {"rcut": 4.5, "radbase": "ChebPow", "radparameters": [2]}, "UNARY": {"rcut": 5.5}},
-    )),
-    Case("binary-bond-sizes", "nradbase, nradmax, lmax of bonds", section("Al Ni", {"ALL": shape([4, 2, 1], [0, 2, 1])}, bonds={"ALL": {**BONDS["ALL"], "nradbase": 6, "nradmax": 4, "lmax": 3}})),
-    Case("binary-large-mixed", "larger binary than unary shapes", section("Al Ni", {"UNARY": shape([3, 1], [0, 1]), "BINARY": shape([6, 4, 2], [0, 3, 2])})),
+    Case(
+        "binary-limit",
+        "40 functions per element",
+        section(
+            "Al Ni",
+            {
+                "number_of_functions_per_element": 40,
+                "UNARY": shape([15, 6, 4], [0, 3, 2]),
+                "BINARY": shape([8, 3, 2], [0, 2, 1], True),
+            },
+        ),
+    ),
+    Case(
+        "binary-mixed",
+        "keywords and blocks, one and two densities, different bonds",
+        section(
+            "Ni Al",
+            {
+                "ALL": shape([5, 2], [0, 1]),
+                "UNARY": {"nradmax_by_orders": [7, 3, 2]},
+                "Ni": {"lmax_by_orders": [0, 2, 2]},
+                "AlNi": shape([5, 3, 2], [0, 2, 1]),
+            },
+            embeddings={**EMBEDDINGS, "Al": {"ndensity": 1, "fs_parameters": [1, 1], "npot": "FinnisSinclair"}},
+            bonds={**BONDS, "NiAl": {"rcut": 4.5, "radbase": "ChebPow", "radparameters": [2]}, "UNARY": {"rcut": 5.5}},
+        ),
+    ),
+    Case(
+        "binary-bond-sizes",
+        "nradbase, nradmax, lmax of bonds",
+        section(
+            "Al Ni", {"ALL": shape([4, 2, 1], [0, 2, 1])}, bonds={"ALL": {**BONDS["ALL"], "nradbase": 6, "nradmax": 4, "lmax": 3}}
+        ),
+    ),
+    Case(
+        "binary-large-mixed",
+        "larger binary than unary shapes",
+        section("Al Ni", {"UNARY": shape([3, 1], [0, 1]), "BINARY": shape([6, 4, 2], [0, 3, 2])}),
+    ),
     Case("ternary", "UNARY, BINARY, TERNARY", section("Ni Al Cu", TERNARY)),
     Case("ternary-limit", "30 functions per element", section("Ni Al Cu", {"number_of_functions_per_element": 30, **TERNARY})),
     Case("quaternary", "ALL", section("Al Cu Ni Zn", {"ALL": shape([4, 2, 1], [0, 1, 1])})),
-    Case("upfit", "two one-element potentials, BINARY added", section("Al Ni", {"BINARY": shape([4, 3, 1], [0, 2, 1])}), initial=("Al", "Ni")),
-    Case("ladder-unary", "power order, [10, 0.3]", section("Cu", {"ALL": shape([8, 4, 2], [0, 3, 2])}), {"ladder_step": [10, 0.3], "ladder_type": "power_order"}),
-    Case("ladder-binary", "body order, 15 per block", section("Al Ni", {"ALL": shape([5, 2, 1], [0, 2, 1])}), {"ladder_step": 15, "ladder_type": "body_order"}),
-    Case("ladder-ternary-limit", "limit and ladder", section("Al Cu Ni", {"number_of_functions_per_element": 30, **TERNARY}), {"ladder_step": [5, 0.2], "ladder_type": "power_order"}),
-    Case("ladder-upfit", "one-element potentials, BINARY added in steps", section("Al Ni", {"BINARY": shape([4, 3, 1], [0, 2, 1])}), {"ladder_step": 12, "ladder_type": "power_order"}, ("Al", "Ni")),
-)  # fmt: skip
+    Case(
+        "upfit",
+        "two one-element potentials, BINARY added",
+        section("Al Ni", {"BINARY": shape([4, 3, 1], [0, 2, 1])}),
+        initial=("Al", "Ni"),
+    ),
+    Case(
+        "ladder-unary",
+        "power order, [10, 0.3]",
+        section("Cu", {"ALL": shape([8, 4, 2], [0, 3, 2])}),
+        {"ladder_step": [10, 0.3], "ladder_type": "power_order"},
+    ),
+    Case(
+        "ladder-binary",
+        "body order, 15 per block",
+        section("Al Ni", {"ALL": shape([5, 2, 1], [0, 2, 1])}),
+        {"ladder_step": 15, "ladder_type": "body_order"},
+    ),
+    Case(
+        "ladder-ternary-limit",
+        "limit and ladder",
+        section("Al Cu Ni", {"number_of_functions_per_element": 30, **TERNARY}),
+        {"ladder_step": [5, 0.2], "ladder_type": "power_order"},
+    ),
+    Case(
+        "ladder-upfit",
+        "one-element potentials, BINARY added in steps",
+        section("Al Ni", {"BINARY": shape([4, 3, 1], [0, 2, 1])}),
+        {"ladder_step": 12, "ladder_type": "power_order"},
+        ("Al", "Ni"),
+    ),
+)
 
 
 def run_peer(case: Case, peers: Path, folder: Path) -> None:
@@ -117,7 +177,9 @@ def run_peer(case: Case, peers: Path, folder: Path) -> None:
     subprocess.run([peers / "bin" / "python", "-c", DATASET, ",".join(elements)], cwd=folder, check=True)
     potential = dict(case.potential)
     for element in case.initial:
-        alone = section(element, {"UNARY": shape([5, 2, 2], [0, 2, 1])}, bonds={"ALL": {**BONDS["ALL"], "core-repulsion": [10, 2]}})
+        alone = section(
+            element, {"UNARY": shape([5, 2, 2], [0, 2, 1])}, bonds={"ALL": {**BONDS["ALL"], "core-repulsion": [10, 2]}}
+        )
         write_potential(resolve_potential(alone)[0], folder / f"{element}.yaml")
     if case.initial:
         potential["initial_potential"] = [f"{element}.yaml" for element in case.initial]
@@ -188,7 +250,10 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", help="names of the cases to run")
     parser.add_argument("--table", type=Path, help="write the table to this file as well")
     arguments = parser.parse_args()
-    lines = ["| case | what | elements | functions | parameters | potentials compared | differences |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| case | what | elements | functions | parameters | potentials compared | differences |",
+        "|---|---|---|---|---|---|---|",
+    ]
     n_different = 0
     for case in CASES:
         if arguments.only and case.name not in arguments.only:

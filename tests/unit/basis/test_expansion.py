@@ -2,12 +2,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from bases import BONDS, EMBEDDINGS, section, shape
 
 from acefit.basis.expansion import BlockShape, block_functions, build_target, modern_section
 from acefit.errors import ConfigError, PotentialError
 from acefit.potential.parameters import parameter_layout
 from acefit.potential.shapes import shape_of
+from bases import BONDS, EMBEDDINGS, section, shape
 
 ELEMENTS = ("Al", "Cu", "Ni", "Zn")
 
@@ -65,7 +65,11 @@ LARGE = {
 @pytest.mark.parametrize(
     ("elements", "functions", "expected"),
     [
-        ("Ni Al", {"UNARY": shape([15, 3, 2, 2, 1], [0, 2, 2, 1, 1]), "BINARY": shape([15, 2, 2, 2], [0, 2, 2, 1])}, (844, 2048, 360)),
+        (
+            "Ni Al",
+            {"UNARY": shape([15, 3, 2, 2, 1], [0, 2, 2, 1, 1]), "BINARY": shape([15, 2, 2, 2], [0, 2, 2, 1])},
+            (844, 2048, 360),
+        ),
         ("Al Cu Ni", LARGE, (14094, 30348, 2160)),
         ("Al Cu Ni", {**LARGE, "number_of_functions_per_element": 100}, (300, 1131, 531)),
         ("Al Cu Ni Zn", {"ALL": shape([4, 2, 1], [0, 1, 1])}, (592, 1344, 160)),
@@ -76,7 +80,8 @@ def test_build_target__has_the_known_totals(elements, functions, expected):
 
 
 @pytest.mark.parametrize(
-    ("n", "l", "expected"), [([15], [0], (0, 0, 15)), ([8, 4], [0, 3], (4, 3, 8)), ([15, 3, 2, 2, 1], [0, 2, 2, 1, 1], (3, 2, 15))]
+    ("n", "l", "expected"),
+    [([15], [0], (0, 0, 15)), ([8, 4], [0, 3], (4, 3, 8)), ([15, 3, 2, 2, 1], [0, 2, 2, 1, 1], (3, 2, 15))],
 )
 def test_build_target__sizes_the_bond_by_the_order_lists(n, l, expected):
     assert shape_of(build_target(section("Cu", {"ALL": shape(n, l)})).bonds["Cu", "Cu"]) == expected
@@ -135,7 +140,10 @@ def test_build_target__keeps_the_bond_of_a_pair_without_functions():
 
 
 def test_build_target__takes_settings_of_a_bond():
-    bonds = {**BONDS, "CuCu": {"r_in": 2.0, "delta_in": 0.2, "nradbase": 6, "nradmax": 4, "lmax": 3, "NameOfCutoffFunction": None}}
+    bonds = {
+        **BONDS,
+        "CuCu": {"r_in": 2.0, "delta_in": 0.2, "nradbase": 6, "nradmax": 4, "lmax": 3, "NameOfCutoffFunction": None},
+    }
     bond = build_target(section("Cu", {"ALL": shape([4, 2], [0, 1])}, bonds=bonds)).bonds["Cu", "Cu"]
     assert shape_of(bond) == (4, 3, 6)
     assert (bond.rcut_in, bond.dcut_in, bond.inner_cutoff_type, bond.cutoff_function) == (2.0, 0.2, "distance", "cos")
@@ -191,7 +199,10 @@ FUNCTIONS = {"ALL": shape([2, 1], [0, 1])}
         ({"functions": {"ALL": shape([1], [0], coefs_init="ones")}}, "coefs_init must be zero or random"),
         ({"functions": {"ALL": shape([1] * 7, [0] * 7)}}, "7 orders are asked for; at most 6"),
         ({"functions": {**FUNCTIONS, "number_of_functions_per_element": 0}}, "expected an integer of at least 1"),
-        ({"functions": {**FUNCTIONS, "number_of_functions_mode": "block"}}, "has no meaning without number_of_functions_per_element"),
+        (
+            {"functions": {**FUNCTIONS, "number_of_functions_mode": "block"}},
+            "has no meaning without number_of_functions_per_element",
+        ),
         (
             {"functions": {**FUNCTIONS, "number_of_functions_per_element": 2, "number_of_functions_mode": "all"}},
             "must be block or element",

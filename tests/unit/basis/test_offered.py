@@ -31,9 +31,7 @@ def test_offered_couplings__has_the_known_number(text):
     assert len(offered_couplings(pattern(text), REFERENCE_L_LIMITS[len(text)])) == SIZES[text]
 
 
-@pytest.mark.parametrize(
-    ("text", "lints"), [("0000", [(0, 0)]), ("0011", [(0, 0), (2, 2)]), ("0123", [(0, 0), (1, 1), (2, 2)])]
-)
+@pytest.mark.parametrize(("text", "lints"), [("0000", [(0, 0)]), ("0011", [(0, 0), (2, 2)]), ("0123", [(0, 0), (1, 1), (2, 2)])])
 def test_offered_couplings__depend_on_which_slots_are_equal(text, lints):
     assert [lint for ls, lint in offered_couplings(pattern(text), 1) if ls == (1, 1, 1, 1)] == lints
 

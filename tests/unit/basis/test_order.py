@@ -3,13 +3,21 @@ import json
 from dataclasses import replace
 
 import pytest
-from bases import TWO_ELEMENTS
-from conftest import shared_path
 
 from acefit.basis.order import NOISE, canonical_functions, counted_terms, term_key
 from acefit.potential.bbasis import read_potential
+from bases import TWO_ELEMENTS
+from conftest import shared_path
 
-GOLDEN = ["Cu-III", "Cu.pbe.in", "DFT10B-AgCu_asi", "fit_CuI_asi", "multispecies_AlNi_asi", "syn_AlNi_zbl", "syn_Cu_SBessel_distance"]
+GOLDEN = [
+    "Cu-III",
+    "Cu.pbe.in",
+    "DFT10B-AgCu_asi",
+    "fit_CuI_asi",
+    "multispecies_AlNi_asi",
+    "syn_AlNi_zbl",
+    "syn_Cu_SBessel_distance",
+]
 
 
 def listed(potential):
@@ -23,7 +31,9 @@ def test_canonical_functions__is_the_order_of_the_reference(name):
     functions = listed(potential)
     for element in potential.elements:
         # The reference lists slots sorted where it has merged products
-        ours = [(sorted(zip(f.elements[1:], f.ns, f.ls, strict=True)), list(f.lint)) for f in functions if f.elements[0] == element]
+        ours = [
+            (sorted(zip(f.elements[1:], f.ns, f.ls, strict=True)), list(f.lint)) for f in functions if f.elements[0] == element
+        ]
         theirs = [(sorted(zip(f["mus"], f["ns"], f["ls"], strict=True)), f["LS"]) for f in order[element]]
         assert ours == theirs
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from bases import section, shape
 
 from acefit.basis.expansion import build_target
 from acefit.basis.trainable import trainable_mask
 from acefit.errors import ConfigError
 from acefit.potential.parameters import parameter_layout
+from bases import section, shape
 
 
 @pytest.fixture(scope="module")
