@@ -36,7 +36,7 @@ _ALLOWED: dict[str, frozenset[str]] = {
     module: frozenset(names.split())
     for module, names in {
         "builtins": "bool bytearray bytes complex dict float frozenset int list range set slice str tuple object",
-        "collections": "OrderedDict defaultdict",
+        "collections": "Counter OrderedDict defaultdict",
         "copyreg": "_reconstructor __newobj__",
         "datetime": "date datetime timedelta",
         "numpy": "ndarray dtype bool_ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 str_",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from acefit.artifacts import read_arrays
+from acefit.artifacts import read_arrays, write_table
 from acefit.data.energy_based import EnergyBasedPolicy, select_and_weight
 from acefit.data.external_weights import join_external, read_external
 from acefit.data.storage import Dataset, PathLike
@@ -242,6 +242,32 @@ def normalized(structures: StructureSet, energy: NDArray[np.float64], force: NDA
 def _to_unit_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
     total = values.sum()
     return values / total if total > 0 else np.zeros_like(values)
+
+
+def write_weights(
+    weighting: Weighting,
+    structures: StructureSet,
+    path_to_weights: PathLike,
+    path_to_atom_weights: PathLike,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the tables `weights` (per structure) and `weights_atoms` (per atom)."""
+    columns = {
+        "structure": structures.ids,
+        "subset": list(weighting.subsets),
+        "w_energy": weighting.weights.energy,
+        "w_stress": weighting.weights.stress,
+        "effective_energy": weighting.effective_energies,
+        "tier": list(weighting.tiers),
+        "reason": list(weighting.reasons),
+    }
+    write_table(columns, path_to_weights, "weights", provenance)
+    atoms = {
+        "structure": structures.structure_of_atom,
+        "atom": np.arange(structures.n_atoms),
+        "w_force": weighting.weights.force,
+    }
+    write_table(atoms, path_to_atom_weights, "weights_atoms", provenance)
 
 
 def read_weights(path_to_weights: PathLike, path_to_atom_weights: PathLike) -> tuple[Weights, tuple[str, ...]]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from acefit.artifacts import input_digests, read_arrays, write_table, write_yaml
+from acefit.artifacts import input_digests, read_arrays, write_yaml
 from acefit.data.storage import Dataset, read_dataset
-from acefit.data.weights import Weighting, assign_weights, automatic_kappa
+from acefit.data.weights import Weighting, assign_weights, automatic_kappa, write_weights
 from acefit.errors import ArtifactError, DataError
 
 logger = logging.getLogger(__name__)
@@ -62,27 +62,7 @@ def weights(
         raise ArtifactError(f"{path_to_split} does not belong to {path_to_structures}; run the split stage again")
     result = assign_weights(data, tuple(division["subset"]), weighting, ignore_weights, aug_factor)
     provenance = {"step": "weights", "inputs": input_digests(path_to_structures, path_to_atoms, path_to_split)}
-    structures = data.structures
-    write_table(
-        {
-            "structure": structures.ids,
-            "subset": list(result.subsets),
-            "w_energy": result.weights.energy,
-            "w_stress": result.weights.stress,
-            "effective_energy": result.effective_energies,
-            "tier": list(result.tiers),
-            "reason": list(result.reasons),
-        },
-        path_to_weights,
-        "weights",
-        provenance,
-    )
-    write_table(
-        {"structure": structures.structure_of_atom, "atom": np.arange(structures.n_atoms), "w_force": result.weights.force},
-        path_to_atom_weights,
-        "weights_atoms",
-        provenance,
-    )
+    write_weights(result, data.structures, path_to_weights, path_to_atom_weights, provenance)
     write_yaml(_summary(data, result), path_to_summary)
 
 

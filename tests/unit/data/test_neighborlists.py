@@ -16,7 +16,7 @@ RNG = np.random.default_rng(7)
 CELL = np.diag([4.0, 4.2, 4.5]) + RNG.normal(size=(3, 3)) * 0.3
 POSITIONS = RNG.random((4, 3)) @ CELL
 FLAT = np.array([[3.0, 0, 0], [2.7, 0.5, 0], [1, 1, 3]])
-SKEW = np.array([[3.0, 0, 0], [30, 3, 0], [0, 40, 3]])
+SKEW = np.array([[3.0, 0, 0], [15, 3, 0], [0, 18, 3]])
 WIRE = np.array([[1.0, 2.0, 2.0], [0, 0, 0], [0, 0, 0]])
 SHEET = np.array([[3.0, 0, 1.0], [0.5, 3, -1.0], [0, 0, 0]])
 

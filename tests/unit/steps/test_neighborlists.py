@@ -1,0 +1,45 @@
+import logging
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from acefit.artifacts import file_digest, read_provenance
+from acefit.data.neighborlists import build
+from acefit.data.storage import Dataset, read_neighborlist, write_dataset
+from acefit.data.structures import StructureSet
+from acefit.errors import DataError
+from acefit.steps.neighborlists import neighborlists
+
+
+def run(tmp_path, structures, shard, n_shards):
+    write_dataset(Dataset.from_structures(structures), tmp_path / "s", tmp_path / "a")
+    path = tmp_path / f"shard-{shard}"
+    neighborlists(
+        path_to_structures=tmp_path / "s",
+        path_to_atoms=tmp_path / "a",
+        cutoff=4.0,
+        shard=shard,
+        n_shards=n_shards,
+        path_to_shard=path,
+    )
+    return path
+
+
+@pytest.mark.parametrize("n_shards", [1, 3])
+def test_neighborlists__shards_together_are_the_list(tmp_path, n_shards, caplog):
+    structures = StructureSet.from_ase([bulk("Cu", cubic=True), Atoms("Cu"), bulk("Al"), bulk("Ni")])
+    with caplog.at_level(logging.INFO):
+        paths = [run(tmp_path, structures, k, n_shards) for k in range(n_shards)]
+    assert "1 atoms have no neighbour within 4 Å; they are kept" in caplog.text
+    read, whole = read_neighborlist(paths, structures), build(structures, 4.0)
+    assert np.array_equal(read.vectors, whole.vectors)
+    assert np.array_equal(read.j, whole.j)
+    provenance = read_provenance(paths[0])["provenance"]
+    assert provenance["inputs"] == {"s": file_digest(tmp_path / "s"), "a": file_digest(tmp_path / "a")}
+
+
+def test_neighborlists__refuses_shards_that_do_not_exist(tmp_path):
+    with pytest.raises(DataError, match="there is no shard 2 of 2; shards are numbered from 0"):
+        run(tmp_path, StructureSet.from_ase([bulk("Cu")]), 2, 2)

@@ -1,0 +1,36 @@
+import logging
+
+import pytest
+from ase.build import bulk
+
+from acefit.artifacts import file_digest, read_arrays, read_provenance
+from acefit.data.split import split_structures
+from acefit.data.storage import Dataset, write_dataset
+from acefit.data.structures import StructureSet
+from acefit.steps.split import split
+
+
+def run(tmp_path, test_size, stratify=False, n=10):
+    frames = [bulk("Cu") for _ in range(n)]
+    for s, atoms in enumerate(frames):
+        atoms.info["config_type"] = "ab"[s % 2]
+    write_dataset(Dataset.from_structures(StructureSet.from_ase(frames)), tmp_path / "s", tmp_path / "a")
+    split(path_to_structures=tmp_path / "s", test_size=test_size, stratify=stratify, seed=1, path_to_split=tmp_path / "split")
+    return read_arrays(tmp_path / "split", "split")
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_split__writes_subsets_and_reasons(tmp_path, stratify):
+    table = run(tmp_path, 0.4, stratify)
+    expected = split_structures(["data"] * 10, list("ab" * 5), 0.4, 1, stratify)
+    assert tuple(table["subset"]) == expected.subsets
+    assert tuple(table["reason"]) == expected.reasons
+    assert table["structure"].tolist() == list(range(10))
+    assert read_provenance(tmp_path / "split")["provenance"] == {"step": "split", "inputs": {"s": file_digest(tmp_path / "s")}}
+
+
+def test_split__warns_when_the_test_set_is_empty(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        table = run(tmp_path, 0.05)
+    assert set(table["subset"]) == {"train"}
+    assert "less than one: no test set" in caplog.text

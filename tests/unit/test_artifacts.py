@@ -1,0 +1,238 @@
+import os
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from acefit import artifacts
+from acefit.artifact_contracts import CONTRACTS, Column, Contract
+from acefit.artifacts import (
+    atomic_path,
+    file_digest,
+    input_digests,
+    read_arrays,
+    read_frame,
+    read_provenance,
+    read_table,
+    read_yaml,
+    write_table,
+    write_text,
+    write_yaml,
+)
+from acefit.errors import ArtifactError
+
+PLAIN = Contract(
+    "plain",
+    1,
+    (
+        Column("row", "int64", "1", "row"),
+        Column("label", "string", "1", "label"),
+        Column("force", "float64[3]", "eV/Å", "force"),
+        Column("flag", "bool", "1", "flag"),
+    ),
+)
+OPEN = Contract("open", 3, (Column("row", "int64", "1", "row"),), Column("", "float64", "eV", "a metric"))
+
+
+@pytest.fixture(autouse=True)
+def _contracts(monkeypatch):
+    monkeypatch.setitem(CONTRACTS, "plain", PLAIN)
+    monkeypatch.setitem(CONTRACTS, "open", OPEN)
+
+
+def columns(n=3):
+    forces = np.arange(3.0 * n).reshape(n, 3)
+    forces[-1:] = np.nan
+    return {"row": np.arange(n), "label": [f"é{k}" for k in range(n)], "force": forces, "flag": np.arange(n) % 2 == 0}
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_write_table__reads_back_the_same(tmp_path, n):
+    path = tmp_path / "new" / "table.parquet"
+    write_table(columns(n), path, "plain", {"step": "test"})
+    read = read_arrays(path, "plain")
+    assert list(read) == ["row", "label", "force", "flag"]
+    for name, values in columns(n).items():
+        assert np.array_equal(read[name], values) or np.array_equal(read[name], values, equal_nan=True)
+    assert read["force"].shape == (n, 3)
+
+
+def test_write_table__takes_frames_and_arrow_tables(tmp_path):
+    frame = pd.DataFrame({**columns(), "force": list(columns()["force"])})
+    for k, table in enumerate((frame, None)):
+        path = tmp_path / f"{k}.parquet"
+        write_table(read_table(tmp_path / "0.parquet", "plain") if table is None else table, path, "plain")
+    assert (tmp_path / "0.parquet").read_bytes() == (tmp_path / "1.parquet").read_bytes()
+    back = read_frame(tmp_path / "1.parquet", "plain")
+    assert back["force"].iloc[1].tolist() == [3, 4, 5]
+    assert back["label"].tolist() == ["é0", "é1", "é2"]
+
+
+def test_write_table__gives_the_same_bytes_each_time(tmp_path):
+    for name in "ab":
+        write_table(columns(), tmp_path / name, "plain", {"inputs": {"x": 1}, "step": "s"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_write_table__stores_units_versions_and_provenance(tmp_path):
+    write_table(columns(), tmp_path / "t", "plain", {"step": "dataset", "inputs": {"a.xyz": "0123"}})
+    header = read_provenance(tmp_path / "t")
+    assert (header["contract"], header["schema_version"]) == ("plain", 1)
+    assert header["acefit_version"] == artifacts.__version__
+    assert header["provenance"] == {"step": "dataset", "inputs": {"a.xyz": "0123"}}
+    assert pq.read_schema(tmp_path / "t").field("force").metadata[b"unit"] == "eV/Å".encode()
+
+
+def test_write_table__allows_further_columns_where_the_contract_does(tmp_path):
+    write_table({"row": [1], "rmse": [0.5]}, tmp_path / "t", "open")
+    assert read_arrays(tmp_path / "t", "open")["rmse"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": None}, "columns missing for contract 'plain': label"),
+        ({"other": [1, 2, 3]}, "knows no columns other"),
+        ({"row": [1, 2]}, "different lengths"),
+        ({"row": ["a", "b", "c"]}, "column 'row' is not int64"),
+        ({"row": [0.5, 1.0, 2.0]}, "column 'row' is not int64"),
+        ({"label": ["a", None, "b"]}, "column 'label' has 1 empty values"),
+        ({"force": np.zeros((3, 2))}, r"column 'force' is not float64\[3\]"),
+        ({"force": [[1, 2, 3], [1, 2], [1, 2, 3]]}, r"column 'force' is not float64\[3\]"),
+    ],
+)
+def test_write_table__refuses_what_breaks_the_contract(tmp_path, change, message):
+    given = {name: values for name, values in {**columns(), **change}.items() if values is not None}
+    with pytest.raises(ArtifactError, match=message):
+        write_table(given, tmp_path / "t", "plain")
+    assert not list(tmp_path.iterdir())
+
+
+def test_read_table__names_missing_truncated_and_foreign_files(tmp_path):
+    path = tmp_path / "t.parquet"
+    for reader in (lambda p: read_table(p, "plain"), read_provenance):
+        with pytest.raises(ArtifactError, match=r"t\.parquet does not exist; run the stage"):
+            reader(path)
+    write_table(columns(), path, "plain")
+    path.write_bytes(path.read_bytes()[:-20])
+    for reader in (lambda p: read_table(p, "plain"), read_provenance):
+        with pytest.raises(ArtifactError, match=r"t\.parquet is not a complete Parquet file .*delete it and run"):
+            reader(path)
+    pq.write_table(pa.table({"row": [1]}), path)
+    with pytest.raises(ArtifactError, match=r"t\.parquet was not written by acefit"):
+        read_table(path, "plain")
+
+
+def test_read_table__refuses_other_contracts_and_versions(tmp_path, monkeypatch):
+    write_table(columns(), tmp_path / "t", "plain")
+    with pytest.raises(ArtifactError, match="holds a table 'plain', not 'open'"):
+        read_table(tmp_path / "t", "open")
+    monkeypatch.setitem(CONTRACTS, "plain", Contract("plain", 2, PLAIN.columns))
+    with pytest.raises(ArtifactError, match=r"has version 1 of the table 'plain'.* reads version 2; delete"):
+        read_table(tmp_path / "t", "plain")
+    with pytest.raises(ArtifactError, match="there is no table contract 'none'"):
+        read_table(tmp_path / "t", "none")
+
+
+def rewrite(path, change):
+    table = pq.read_table(path)
+    pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path)
+
+
+def test_read_table__notices_alterations(tmp_path):
+    path = tmp_path / "t"
+    write_table(columns(), path, "plain")
+    rewrite(path, lambda t: t.set_column(0, "row", pa.array([7, 1, 2])))
+    with pytest.raises(ArtifactError, match="was altered after acefit wrote it"):
+        read_table(path, "plain")
+    rewrite(path, lambda t: t.append_column("more", pa.array([1, 2, 3])))
+    with pytest.raises(ArtifactError, match="has columns that the table 'plain' does not know: more"):
+        read_table(path, "plain")
+    rewrite(path, lambda t: t.drop_columns(["more", "flag"]))
+    with pytest.raises(ArtifactError, match="lacks the column 'flag' of type bool"):
+        read_table(path, "plain")
+
+
+def write_half(path):
+    with atomic_path(path) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("power cut")
+
+
+def test_atomic_path__keeps_the_old_file_when_writing_fails(tmp_path):
+    path = tmp_path / "t"
+    write_text("old", path)
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_half(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_atomic_path__obeys_the_umask(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_text("x", tmp_path / "t")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o640
+
+
+def test_yaml__keeps_order_digits_and_numbers(tmp_path):
+    content = {
+        "z": 1e-8,
+        "a": [0.1 + 0.2, 5.0, float("inf"), -float("inf"), 1e300],
+        "n": np.float64(2.5),
+        "k": np.arange(2),
+        "b": np.bool_(True),
+        "t": (1, "x: y"),
+        "p": tmp_path,
+        "none": None,
+        "text": "Å",
+    }
+    write_yaml(content, tmp_path / "f.yaml")
+    read = read_yaml(tmp_path / "f.yaml")
+    assert list(read) == list(content)
+    assert read["z"] == 1e-8
+    assert read["a"] == [0.1 + 0.2, 5.0, float("inf"), -float("inf"), 1e300]
+    assert (read["n"], read["k"], read["b"], read["t"], read["p"]) == (2.5, [0, 1], True, [1, "x: y"], str(tmp_path))
+    assert yaml.safe_load((tmp_path / "f.yaml").read_text()) == read
+    write_yaml(float("nan"), tmp_path / "n.yaml")
+    assert np.isnan(read_yaml(tmp_path / "n.yaml"))
+
+
+def test_yaml__notices_missing_broken_empty_and_truncated_files(tmp_path):
+    path = tmp_path / "f.yaml"
+    with pytest.raises(ArtifactError, match=r"f\.yaml does not exist"):
+        read_yaml(path)
+    path.write_text("a: [1")
+    with pytest.raises(ArtifactError, match=r"f\.yaml is not a readable YAML file"):
+        read_yaml(path)
+    path.write_text("")
+    with pytest.raises(ArtifactError, match=r"f\.yaml is empty"):
+        read_yaml(path)
+    write_yaml({"a": 1, "b": 2}, path)
+    path.write_text(path.read_text().replace("b: 2\n...\n", ""))
+    with pytest.raises(ArtifactError, match=r"f\.yaml is cut off"):
+        read_yaml(path)
+
+
+def test_yaml__reads_files_written_by_hand(tmp_path):
+    (tmp_path / "f.yaml").write_text("a: 1\n")
+    assert read_yaml(tmp_path / "f.yaml") == {"a": 1}
+
+
+def test_write_yaml__refuses_objects(tmp_path):
+    with pytest.raises(ArtifactError, match="cannot write"):
+        write_yaml({"a": object()}, tmp_path / "f.yaml")
+
+
+def test_digests__are_those_of_the_content(tmp_path):
+    write_text("abc", tmp_path / "f")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_digest(tmp_path / "f") == digest
+    assert input_digests(tmp_path / "f") == {"f": digest}
+    with pytest.raises(ArtifactError, match="cannot read"):
+        file_digest(tmp_path / "g")
