@@ -22,7 +22,8 @@ ORDERS = {
     3: ([2, 1, 1], [0, 1, 1]),
 }
 CUTOFFS = {"AlAl": 4.6, "AlCu": 4.2, "AlNi": 5.0, "CuCu": 4.0, "CuNi": 4.4, "NiNi": 3.9}
-RHO_CORE_CUT, DRHO_CORE_CUT = 2.0, 1.8
+# rho_core_cut and drho_core_cut that switch some atoms of `random_structures` off in part
+CORE_CUTS = {"density": (1.0, 0.9), "distance": (0.5, 0.48), "zbl": (1e5, 250.0)}
 
 
 def random_potential(
@@ -50,8 +51,8 @@ def random_potential(
                 "npot": npot,
                 "fs_parameters": DENSITIES[e],
                 "ndensity": len(DENSITIES[e]) // 2,
-                "rho_core_cut": RHO_CORE_CUT,
-                "drho_core_cut": DRHO_CORE_CUT,
+                "rho_core_cut": CORE_CUTS[mode][0],
+                "drho_core_cut": CORE_CUTS[mode][1],
             }
             for e in elements
         },
