@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SUBSETS = ("train", "test")
+_WORDS = {"train": "training", "test": "test"}
 
 
 class Entry(NamedTuple):
@@ -26,17 +27,17 @@ _PER_SUBSET = {
     ),
     "e-de-dist": Entry(
         "Errors",
-        "Energy errors (predicted minus reference) of the {subset} set against the reference energy, with the RMSE in 100 bins; "
+        "Energy errors (predicted minus reference) of the {subset} set against the reference energy, and their RMSE in bins; "
         "above, the distribution of energies; right, the distribution of errors with the normal curve of equal mean and width.",
     ),
     "fi-dfi-dist": Entry(
         "Errors",
-        "Errors of the force components of the {subset} set against the reference component, with the RMSE in 100 bins; "
+        "Errors of the force components of the {subset} set against the reference component, and their RMSE in bins; "
         "histograms as for the energies.",
     ),
     "f-df-dist": Entry(
         "Errors",
-        "Norm of the force error vector of the {subset} set against the norm of the reference force, with the RMSE in 100 bins; "
+        "Norm of the force error vector of the {subset} set against the norm of the reference force, and its RMSE in bins; "
         "histograms as for the energies.",
     ),
     "e-de-nn": Entry(
@@ -55,7 +56,7 @@ _PER_SUBSET = {
 }
 
 FIGURES: dict[str, Entry] = {
-    f"{subset}-{topic}": Entry(entry.category, entry.caption.format(subset=subset))
+    f"{subset}-{topic}": Entry(entry.category, entry.caption.format(subset=_WORDS[subset]))
     for topic, entry in _PER_SUBSET.items()
     for subset in SUBSETS
 } | {

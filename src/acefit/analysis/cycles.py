@@ -38,15 +38,22 @@ def summarize_cycles(metrics: pd.DataFrame, n_train_atoms: int, selected: Mappin
         n_iterations=("iter_num", "max"),
         n_evaluations=("evaluations", "max"),
         seconds=("time", "max"),
-        evaluating=("evaluation_time", "max"),
     )
     cycles = rows.join(totals, on=KEY)
-    per_evaluation = cycles["evaluating"] / cycles["n_evaluations"].clip(lower=1)
-    cycles["microseconds_per_atom"] = (1e6 * per_evaluation / max(n_train_atoms, 1)).where(per_evaluation > 0)
+    per_evaluation = _time_per_evaluation(train).rename("microseconds_per_atom") * (1e6 / max(n_train_atoms, 1))
+    cycles = cycles.join(per_evaluation, on=KEY)
     cycles["n_functions"] = cycles["nfuncs"]
     pairs = zip(cycles["ladder_step"], cycles["cycle_step"], strict=True)
     cycles["is_selected"] = [selected.get(int(step)) == int(cycle) for step, cycle in pairs]
     return cycles.sort_values([*KEY, "subset"], ascending=[True, True, False], kind="stable").reset_index(drop=True)
+
+
+def _time_per_evaluation(train: pd.DataFrame) -> pd.Series:
+    """Median over the iterations of each cycle, s; compilation before the first one does not count. NaN for a single iteration."""
+    rows = train.sort_values([*KEY, "iter_num"], kind="stable").set_index(KEY)
+    steps = rows.groupby(level=KEY)[["evaluation_time", "evaluations"]].diff()
+    times = steps["evaluation_time"] / steps["evaluations"].where(steps["evaluations"] > 0)
+    return times.where(times > 0).groupby(level=KEY).median()
 
 
 def tabulate_cycles(cycles: pd.DataFrame, reasons: Mapping[tuple[int, int], str]) -> pd.DataFrame:

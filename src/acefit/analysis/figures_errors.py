@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from acefit.analysis.canvas import (
@@ -24,7 +25,14 @@ from acefit.analysis.canvas import (
 
 Values = NDArray[np.float64]
 ERROR_BINS = 100
+POINTS_PER_BIN = 4
+"""Sets with fewer points than this per bin get fewer, wider bins."""
 MAX_GROUPS = 40
+
+
+def n_bins(n_points: int, most: int = ERROR_BINS) -> int:
+    """Number of bins of a histogram: the given one, or fewer for few points."""
+    return int(np.clip(n_points // POINTS_PER_BIN, 10, most))
 
 
 def rms(errors: Values) -> float:
@@ -96,12 +104,13 @@ COMPONENT_AXES = ErrorAxes("reference force component (eV/Å)", "force component
 NORM_AXES = ErrorAxes("norm of reference force (eV/Å)", "norm of force error (meV/Å)", "meV/Å", 150, is_norm=True)
 
 
-def binned_rmse(x: Values, errors: Values, n_bins: int = ERROR_BINS) -> tuple[Values, Values]:
+def binned_rmse(x: Values, errors: Values) -> tuple[Values, Values]:
     """Root mean square error in equal bins of x: bin centres and values of the bins that are not empty."""
-    edges = np.histogram_bin_edges(x, n_bins)
-    which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, n_bins - 1)
-    counts = np.bincount(which, minlength=n_bins)
-    squares = np.bincount(which, weights=errors**2, minlength=n_bins)
+    bins = n_bins(len(x))
+    edges = np.histogram_bin_edges(x, bins)
+    which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, bins - 1)
+    counts = np.bincount(which, minlength=bins)
+    squares = np.bincount(which, weights=errors**2, minlength=bins)
     filled = counts > 0
     centres = 0.5 * (edges[1:] + edges[:-1])
     return centres[filled], np.sqrt(squares[filled] / counts[filled])
@@ -135,14 +144,20 @@ def draw_error_distribution(x: Values, errors: Values, what: ErrorAxes, subset: 
     main.axhline(0.0, color=GREY, linewidth=0.8, zorder=0.5)
     inside = np.abs(errors) <= limit
     draw_points(main, x[inside], errors[inside], colour, has_bar=False)
-    main.plot(*binned_rmse(x, errors), color="black", linewidth=1.1, label="RMSE in bins")
-    main.legend(loc="upper right", handlelength=1.5)
+    (line,) = main.plot(*binned_rmse(x, errors), color="black", linewidth=1.1, label="RMSE in bins")
     lines = [f"{len(x)} points", f"RMSE {rms(errors):.4g} {what.unit}", f"MAE {np.mean(np.abs(errors)):.4g} {what.unit}"]
     lines += _draw_outliers(main, x, errors, limit)
     panels["text"].set_axis_off()
+    panels["text"].legend(handles=[line], loc="lower left", borderaxespad=0, handlelength=1.5)
     panels["text"].text(0.0, 1.0, "\n".join(lines), va="top", fontsize=9, transform=panels["text"].transAxes)
     _draw_marginals(panels["top"], panels["side"], (x, errors), what, (main.get_xlim(), y_limits), colour)
     return figure
+
+
+def _scale_counts(axes: Axes, largest: float) -> None:
+    """Logarithmic axis for counts that span decades."""
+    if largest > 30:
+        axes.set(yscale="log", ylim=(0.7, None))
 
 
 def _draw_marginals(
@@ -155,12 +170,11 @@ def _draw_marginals(
 ) -> None:
     """Histogram of the reference values above, normalised histogram of the errors with a normal curve at the side."""
     x, errors = data
-    counts, _, _ = top.hist(x, bins=what.top_bins, color=colour)
-    if np.max(counts) > 30:
-        top.set(yscale="log", ylim=(0.7, None))
+    counts, _, _ = top.hist(x, bins=n_bins(len(x), what.top_bins), color=colour)
+    _scale_counts(top, float(np.max(counts)))
     top.set(ylabel="count", xlim=limits[0])
     top.tick_params(labelbottom=False)
-    side.hist(errors, bins=ERROR_BINS, range=limits[1], density=True, orientation="horizontal", color=colour)
+    side.hist(errors, bins=n_bins(len(errors)), range=limits[1], density=True, orientation="horizontal", color=colour)
     mean, deviation = float(errors.mean()), float(errors.std())
     if deviation > 0:
         grid = np.linspace(*limits[1], 400)
@@ -228,7 +242,7 @@ def draw_group_errors(table: pd.DataFrame) -> Figure:
 
 @styled
 def draw_ef_distributions(energies: Values, force_norms: Values, subset: str) -> Figure:
-    """Histograms of energies per atom (eV) and force norms (eV/Angstrom), 100 bins, logarithmic counts."""
+    """Histograms of energies per atom (eV) and force norms (eV/Angstrom); logarithmic where counts span decades."""
     figure = new_figure(9.0, 3.4)
     left, right = figure.subplots(1, 2)
     for axes, values, label, noun in (
@@ -238,8 +252,9 @@ def draw_ef_distributions(energies: Values, force_norms: Values, subset: str) ->
         if not len(values):
             _draw_absent(axes, f"no reference values: {label}")
             continue
-        axes.hist(values, bins=100, color=SUBSET_COLOURS[subset])
-        axes.set(yscale="log", ylim=(0.7, None), xlabel=label, ylabel=f"number of {noun}")
+        counts, _, _ = axes.hist(values, bins=n_bins(len(values)), color=SUBSET_COLOURS[subset])
+        _scale_counts(axes, float(np.max(counts)))
+        axes.set(xlabel=label, ylabel=f"number of {noun}")
     return figure
 
 
@@ -278,6 +293,8 @@ def draw_weights(structures: pd.DataFrame, atoms: pd.DataFrame) -> Figure:
             continue
         low, high = weights[shown].min(), weights[shown].max()
         axes.set(yscale="log", xlabel=x_label, ylabel=y_label, xlim=padded_limits(x[shown]), ylim=(low / 2, high * 2))
+        if high > 3 * low:
+            axes.yaxis.set_minor_formatter(NullFormatter())
         axes.scatter(
             x[shown], weights[shown], s=7, alpha=0.5 if shown.sum() < 5000 else 0.15, color=colour, linewidths=0, rasterized=True
         )

@@ -18,11 +18,13 @@ h3 { font-size: 1.05rem; margin: 1.6rem 0 0.4rem; }
 nav { margin: 0.8rem 0 1.6rem; }
 nav a { margin-right: 1.1rem; color: #0072b2; text-decoration: none; }
 nav a:hover { text-decoration: underline; }
-.wide { overflow-x: auto; max-height: 36rem; overflow-y: auto; }
-table { border-collapse: collapse; font-size: 0.9rem; }
+.wide { overflow: auto; max-height: 36rem; margin: 1.1rem 0; }
+table { border-collapse: collapse; font-size: 0.86rem; }
 caption { text-align: left; color: #555; padding-bottom: 0.35rem; }
-th, td { padding: 0.28rem 0.7rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-th.text, td.text { text-align: left; white-space: normal; min-width: 4rem; }
+th, td { padding: 0.28rem 0.45rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th { white-space: normal; font-weight: 600; }
+th.text, td.text { text-align: left; }
+td.long { white-space: normal; min-width: 14rem; }
 thead th { border-bottom: 1.5px solid #333; background: #fff; position: sticky; top: 0; vertical-align: bottom; }
 th small { display: block; font-weight: normal; color: #666; }
 tbody tr:nth-child(even) { background: #f5f7fa; }
@@ -34,6 +36,9 @@ dt { color: #555; }
 dd { margin: 0; overflow-wrap: anywhere; }
 @media print { nav { display: none; } figure, tr { break-inside: avoid; } .wide { max-height: none; } }
 """
+
+
+LONG_TEXT = 30
 
 
 class Section(NamedTuple):
@@ -103,17 +108,24 @@ def format_table(table: pd.DataFrame, labels: Mapping[str, str], units: Mapping[
     """
     if table.empty:
         return ""
-    is_text = {name: not pd.api.types.is_numeric_dtype(table[name]) for name in table.columns}
-    head = "".join(_heading(str(name), labels, units, is_text[name]) for name in table.columns)
+    kinds = {str(name): _kind(table[name]) for name in table.columns}
+    head = "".join(_heading(name, labels, units, bool(kind)) for name, kind in kinds.items())
     rows = []
     for record in table.itertuples(index=False):
         cells = (
-            f'<td class="text">{html.escape(str(value))}</td>' if is_text[name] else f"<td>{format_number(value)}</td>"
-            for name, value in zip(table.columns, record, strict=True)
+            f'<td class="{kind}">{html.escape(str(value))}</td>' if kind else f"<td>{format_number(value)}</td>"
+            for kind, value in zip(kinds.values(), record, strict=True)
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>\n'
+
+
+def _kind(column: pd.Series) -> str:
+    """Class of a column's cells: nothing for numbers; only long texts are broken into lines."""
+    if pd.api.types.is_numeric_dtype(column):
+        return ""
+    return "text long" if column.astype(str).str.len().max() > LONG_TEXT else "text"
 
 
 def _heading(name: str, labels: Mapping[str, str], units: Mapping[str, str], is_text: bool) -> str:

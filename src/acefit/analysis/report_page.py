@@ -22,9 +22,9 @@ LABELS = {
     "max_abs_epa": "energy largest",
     "rmse_f": "force RMSE, norm",
     "mae_f": "force MAE, norm",
-    "rmse_f_comp": "force RMSE, component",
-    "mae_f_comp": "force MAE, component",
-    "max_abs_f_comp": "force largest, component",
+    "rmse_f_comp": "force RMSE, components",
+    "mae_f_comp": "force MAE, components",
+    "max_abs_f_comp": "force largest component",
     "rmse_stress": "stress RMSE",
     "mae_stress": "stress MAE",
     "max_abs_stress": "stress largest",
@@ -35,6 +35,7 @@ LABELS = {
     "test_rmse_epa": "energy RMSE, test",
     "train_rmse_f_comp": "force RMSE, train",
     "test_rmse_f_comp": "force RMSE, test",
+    "selected": "best",
     "cpu_seconds": "processor time",
     "seconds": "wall time",
     "memory_mb": "peak memory",
@@ -53,6 +54,8 @@ SUMMARY_COLUMNS = [
     "subset", "structures", "n_structures", "n_atoms", "rmse_epa", "mae_epa", "max_abs_epa", "rmse_f_comp", "mae_f_comp",
     "max_abs_f_comp", "rmse_stress",
 ]  # fmt: skip
+HIDDEN = ["rmse_f", "mae_f", "mae_stress", "max_abs_stress"]
+"""Columns that only the CSV files have."""
 SECTIONS = ("Errors", "Convergence", "Data", "Potential", "Timing")
 
 
@@ -102,7 +105,7 @@ def format_report(
         ]
         for name, entry in TABLES.items():
             if entry.category == category and name not in shown_above:
-                table = tables[name].dropna(axis="columns", how="all")
+                table = tables[name].drop(columns=HIDDEN, errors="ignore").dropna(axis="columns", how="all")
                 caption = f"{entry.caption} File: tables/{table_file(name)}"
                 parts.append(page.format_table(table, LABELS, TABLE_UNITS, caption))
         sections.append(page.Section(category, "".join(parts)))

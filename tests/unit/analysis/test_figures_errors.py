@@ -18,8 +18,8 @@ def sizes(tmp_path):
 
 
 RNG = np.random.default_rng(3)
-REFERENCE = RNG.normal(size=300)
-PREDICTED = REFERENCE + RNG.normal(0, 0.01, 300)
+REFERENCE = RNG.normal(size=400)
+PREDICTED = REFERENCE + RNG.normal(0, 0.01, 400)
 EMPTY = np.empty(0)
 
 
@@ -40,6 +40,11 @@ def test_binned_rmse__of_one_value_is_its_error():
     assert np.allclose(figures_errors.binned_rmse(np.array([2.0]), np.array([-3.0]))[1], [3.0])
 
 
+@pytest.mark.parametrize(("n_points", "bins"), [(0, 10), (100, 25), (400, 100), (9999, 100)])
+def test_n_bins__few_points_get_fewer_bins(n_points, bins):
+    assert figures_errors.n_bins(n_points) == bins
+
+
 def test_ef_pairs__have_equal_aspect_and_state_errors(sizes):
     figure = figures_errors.draw_ef_pairs((REFERENCE, PREDICTED), (REFERENCE, PREDICTED), "train")
     left, right = figure.axes[:2]
@@ -56,14 +61,14 @@ def test_ef_pairs__without_references_say_so(sizes):
 
 
 @pytest.mark.parametrize("what", [figures_errors.ENERGY_AXES, figures_errors.COMPONENT_AXES, figures_errors.NORM_AXES])
-@pytest.mark.parametrize("n", [1, 300])
+@pytest.mark.parametrize("n", [1, 400])
 def test_error_distribution__is_drawn_for_few_and_many(what, n, sizes):
     errors = np.abs(PREDICTED - REFERENCE)[:n] * 1000
     assert sizes(figures_errors.draw_error_distribution(REFERENCE[:n], errors, what, "train")) > 10000
 
 
 def test_error_distribution__of_a_perfect_fit_is_drawn(sizes):
-    assert sizes(figures_errors.draw_error_distribution(REFERENCE, np.zeros(300), figures_errors.ENERGY_AXES, "train")) > 10000
+    assert sizes(figures_errors.draw_error_distribution(REFERENCE, np.zeros(400), figures_errors.ENERGY_AXES, "train")) > 10000
 
 
 def test_error_distribution__counts_errors_beyond_the_axis():
