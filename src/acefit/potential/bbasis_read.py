@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
+from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +41,11 @@ BOND_KEYS = ("lmaxi", *SHAPE_KEYS, "rcutij", "dcutij")
 CORE_KEYS = ("core-repulsion", "inner_cutoff_type", "r_in", "delta_in")
 UNARY_KEYS = ("ndensityi", "npoti", "parameters", "rho_core_cut", "drho_core_cut")
 KNOWN_KEYS = frozenset(("speciesblock", "nbody", "NameOfCutoffFunctionij", *BOND_KEYS, *CORE_KEYS, *UNARY_KEYS))
+_NUMBERS = r"\d{1,4}(?:, ?\d{1,4})*"
+_FUNCTION_LINE = re.compile(
+    rf"      - \{{type: ([A-Za-z ]+), nr: \[({_NUMBERS})\], nl: \[({_NUMBERS})\]"
+    rf"(?:, lint: \[({_NUMBERS})\])?, c: \[([-+.\deE, ]+)\]\}}"
+)
 AUX_TYPES: dict[str, Any] = {"_int": to_int, "_double": to_float, "_string": to_text}
 
 
@@ -77,7 +85,10 @@ def read_potential(path: str | Path) -> Potential:
 
 def parse_potential(text: str, source: str = "potential") -> Potential:
     """Potential from the text of a B-basis file; source names it in error messages."""
-    root = load_text(text, source)
+    shortened, prepared = _take_out_functions(text)
+    root = load_text(shortened, source)
+    if not _is_all_in_blocks(prepared, root):
+        root, prepared = load_text(text, source), {}
     if not isinstance(root, dict) or "species" not in root:
         raise PotentialError(f"{source}: not a B-basis potential: a map with the keys global and species is expected")
     bins = to_float(to_map(root.get("global", ""), f"{source}: global").get("DeltaSplineBins"), f"{source}: DeltaSplineBins")
@@ -93,7 +104,7 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
         elements=elements,
         embeddings={element: embeddings[element] for element in elements},
         bonds=_bonds(raw),
-        blocks=tuple(_block(block, embeddings[block.elements[0]].ndensity) for block in raw),
+        blocks=tuple(_block(block, embeddings[block.elements[0]].ndensity, prepared) for block in raw),
         delta_spline_bins=bins,
         metadata=_metadata(root.get("metadata", ""), source),
         auxdata=_auxdata(root.get("auxdata", ""), source),
@@ -270,23 +281,66 @@ def _check_mirror(blocks: list[_RawBlock], candidates: list[Bond], cores: list[A
         raise PotentialError(f"{where}: radcoefficients differ from those of block `{' '.join(blocks[0].elements)}`")
 
 
-def _block(block: _RawBlock, ndensity: int) -> Block:
+def _take_out_functions(text: str) -> tuple[str, dict[str, Function]]:
+    """Functions written on one line each, as programs write them, and the text with a short mark in place of each.
+
+    Most of a large file is functions, and YAML is thirty times slower on them than a regular expression.
+    """
+    mark = f"function-{uuid.uuid4().hex}-"
+    prepared: dict[str, Function] = {}
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        match = _FUNCTION_LINE.fullmatch(line)
+        if match is None:
+            continue
+        name, ns, ls, lint, coeffs = match.groups()
+        try:
+            values = tuple([float(c) for c in coeffs.split(",")])
+        except ValueError:
+            continue  # the careful reader finds the words for it
+        if not all(map(isfinite, values)):
+            continue
+        function = Function(tuple(name.split()), _integers(ns), _integers(ls), _integers(lint) if lint else (), values)
+        prepared[f"{mark}{i}"] = function
+        lines[i] = f"      - {mark}{i}"
+    return "\n".join(lines), prepared
+
+
+@lru_cache(maxsize=65536)
+def _integers(text: str) -> tuple[int, ...]:
+    """Integers separated by commas."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def _is_all_in_blocks(prepared: dict[str, Function], root: Any) -> bool:
+    """Whether every mark stands in a list of functions and not, say, within a text of the metadata."""
+    species = root.get("species") if isinstance(root, dict) else None
+    blocks = [block for block in species if isinstance(block, dict)] if isinstance(species, list) else []
+    lists = [block["nbody"] for block in blocks if isinstance(block.get("nbody"), list)]
+    found = {entry for entries in lists for entry in entries if isinstance(entry, str)}
+    return prepared.keys() <= found
+
+
+def _block(block: _RawBlock, ndensity: int, prepared: dict[str, Function]) -> Block:
     """Functions of a block."""
     if "nbody" not in block.values:
         hint = (
             "; files with a `density` list are too old and not supported" if "density" in block.values else "; write `nbody: []`"
         )
         raise PotentialError(f"{block.where}: the list nbody is missing{hint}")
-    entries = block.values["nbody"]
-    functions = [
-        _function(entry, block, ndensity, i) for i, entry in enumerate(to_list(entries or [], f"{block.where}: nbody"), 1)
-    ]
+    functions = []
+    for number, entry in enumerate(to_list(block.values["nbody"] or [], f"{block.where}: nbody"), 1):
+        where = f"{block.where}, function {number}"
+        function = prepared.get(entry) if isinstance(entry, str) else None
+        if function is None:
+            function = _function(entry, where)
+        _check_membership(function, block, ndensity, where)
+        functions.append(function)
     return Block(block.elements, tuple(functions))
 
 
-def _function(entry: Any, block: _RawBlock, ndensity: int, number: int) -> Function:
+def _function(entry: Any, where: str) -> Function:
     """One entry of `nbody`; rules that need the bonds are checked later."""
-    where = f"{block.where}, function {number}"
     entry = to_map(entry, where)
     for key in ("type", "nr", "nl", "c"):
         if key not in entry:
@@ -294,24 +348,28 @@ def _function(entry: Any, block: _RawBlock, ndensity: int, number: int) -> Funct
     unknown = set(entry) - {"type", "nr", "nl", "lint", "c", "skip"}
     if unknown:
         raise PotentialError(f"{where}: unknown key {shorten(min(unknown))}; a function has type, nr, nl, lint, c and skip")
-    elements = tuple(to_text(entry["type"], f"{where}: type").split())
     coeffs = entry["c"]
-    function = Function(
-        elements=elements,
+    return Function(
+        elements=tuple(to_text(entry["type"], f"{where}: type").split()),
         ns=to_ints(entry["nr"], f"{where}: nr"),
         ls=to_ints(entry["nl"], f"{where}: nl"),
         lint=to_ints(entry.get("lint", []), f"{where}: lint"),
         coeffs=to_floats(coeffs if isinstance(coeffs, list) else [coeffs], f"{where}: c"),
         skip=to_bool(entry.get("skip", "false"), f"{where}: skip"),
     )
+
+
+def _check_membership(function: Function, block: _RawBlock, ndensity: int, where: str) -> None:
+    """A function must fit its block and the densities of its central element."""
+    elements = function.elements
     if not elements or elements[0] != block.elements[0]:
-        raise PotentialError(f"{where}: type {shorten(entry['type'])} must begin with the central element {block.elements[0]}")
+        name = shorten(" ".join(elements))
+        raise PotentialError(f"{where}: type {name} must begin with the central element {block.elements[0]}")
     strangers = sorted(set(elements) - set(block.elements))
     if strangers:
         raise PotentialError(f"{where}: {strangers[0]} does not belong to the block `{' '.join(block.elements)}`")
     if len(function.coeffs) != ndensity:
         raise PotentialError(f"{where}: element {elements[0]} has {ndensity} densities, but c has {len(function.coeffs)} numbers")
-    return function
 
 
 def _metadata(value: Any, source: str) -> dict[str, str]:

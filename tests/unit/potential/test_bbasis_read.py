@@ -120,6 +120,20 @@ def test_parse_potential__reads_typed_user_data():
     assert parse_potential(aux + TEXT).auxdata == {"_int": {"a": 1}, "_double_arr": {"b": [1.0, 2.5]}, "_string": {"c": "1.0"}}
 
 
+def test_parse_potential__reads_functions_the_same_way_however_they_are_written():
+    spread = TEXT.replace("nr: [", "nr: [ ").replace(", nl", ",\n          nl")
+    assert parse_potential(spread).blocks == parse_potential(TEXT).blocks
+
+
+def test_parse_potential__leaves_a_text_alone_that_looks_like_a_function():
+    line = "      - {type: Cu Cu, nr: [1], nl: [0], c: [0.4, 0.1]}"
+    potential = parse_potential(changed("  note: invented, two elements\n", f"  note: |\n{line}\n"))
+    assert potential.metadata["note"] == line.strip() + "\n"
+    assert potential.n_functions == 11
+    with pytest.raises(PotentialError, match="species: expected a list"):
+        parse_potential(f"global: {{DeltaSplineBins: 1}}\nspecies: |\n{line}\n")
+
+
 def test_parse_potential__reports_what_has_no_effect(caplog):
     parse_potential(changed("    ndensityi: 2\n", "    ndensityi: 2\n    colour: red\n"))
     assert "block `Cu`: keys without a meaning are not used: colour" in caplog.text
