@@ -49,16 +49,11 @@ def search_step(
 
     Parameters
     ----------
-    phi : callable
-        Value and slope at a step length; may return values that are not finite.
-    start : Trial
-        Value and (negative) slope at step 0.
-    first_step : float
-        First trial, > 0.
-    c1, c2 : float
-        Constants of the Armijo and of the curvature condition, 0 < c1 < c2 < 1.
-    step_min, step_max, xtol : float
-        Bounds of the step, and relative width of the interval at which the search gives up.
+    phi : value and slope at a step length; they need not be finite
+    start : value and (negative) slope at step 0
+    first_step : first trial, > 0
+    c1, c2 : constants of the Armijo and of the curvature condition, 0 < c1 < c2 < 1
+    step_min, step_max, xtol : bounds of the step, and relative width of the interval at which the search gives up
 
     Returns
     -------

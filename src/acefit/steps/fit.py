@@ -85,25 +85,17 @@ def fit(
     train, test = _read_data(
         potential, (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights), paths_to_shards
     )
+    settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory)
+    folder = Path(path_to_result).parent / RUNNING
+    search_folders = tuple(Path(name) for name in fit.get("callback_folders", ()))
     outcome = run_fit(
-        FitJob(
-            potential=potential,
-            train=train,
-            test=test,
-            settings=FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory),
-            seed=seed,
-            step=step,
-            cycle=cycle,
-            folder=Path(path_to_result).parent / RUNNING,
-            code=code,
-            search_folders=tuple(Path(folder) for folder in fit.get("callback_folders", ())),
-        )
+        FitJob(potential, train, test, settings, seed, step, cycle, folder=folder, code=code, search_folders=search_folders)
     )
     columns = {name: [row[name] for row in outcome.rows] for name in outcome.rows[0]}
     inputs = {"step": file_digest(path_to_step), "start": file_digest(path_to_start), "weights": file_digest(path_to_weights)}
     write_table(columns, path_to_metrics, "metrics", {"step": "fit", "inputs": inputs})
     write_potential(outcome.potential, path_to_potential)
-    write_yaml(_describe(outcome, step, cycle, seed, train.structures.n_atoms), path_to_result)
+    write_yaml({"step": step, "cycle": cycle, "seed": seed, **_describe(outcome, train.structures.n_atoms)}, path_to_result)
 
 
 def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_to_previous: Sequence[str | Path]) -> Potential:
@@ -153,14 +145,11 @@ def _read_data(
     return train, test
 
 
-def _describe(outcome: FitOutcome, step: int, cycle: int, seed: int, n_atoms: int) -> dict[str, Any]:
-    """Content of the result file."""
+def _describe(outcome: FitOutcome, n_atoms: int) -> dict[str, Any]:
+    """What the result file says about the fit."""
     found = outcome.minimum
     per_evaluation = outcome.seconds_evaluating / max(found.evaluations, 1)
     return {
-        "step": step,
-        "cycle": cycle,
-        "seed": seed,
         "loss": found.value,
         "reason": found.reason,
         "converged": found.converged,
