@@ -26,7 +26,8 @@ from acefit.data.references import determine_references
 from acefit.data.split import split_structures
 from acefit.data.storage import Dataset, with_energies
 from acefit.data.unpickle import read_pickled_frame
-from acefit.data.weights import Weighting, assign_weights
+from acefit.data.weighting import assign_weights
+from acefit.data.weights import Weighting
 
 TO_FRAME = """
 import sys

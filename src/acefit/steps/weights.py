@@ -12,7 +12,8 @@ import numpy as np
 
 from acefit.artifacts import input_digests, read_arrays, write_yaml
 from acefit.data.storage import Dataset, read_dataset
-from acefit.data.weights import Weighting, assign_weights, automatic_kappa, write_weights
+from acefit.data.weighting import assign_weights, automatic_kappa
+from acefit.data.weights import Weighting, write_weights
 from acefit.errors import ArtifactError, DataError
 
 logger = logging.getLogger(__name__)

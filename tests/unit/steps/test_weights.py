@@ -8,7 +8,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from acefit.artifacts import file_digest, read_arrays, read_provenance, read_yaml, write_table
 from acefit.data.storage import Dataset, write_dataset
 from acefit.data.structures import StructureSet
-from acefit.data.weights import automatic_kappa, read_weights
+from acefit.data.weighting import automatic_kappa
+from acefit.data.weights import read_weights
 from acefit.errors import ArtifactError
 from acefit.steps.weights import weights
 
