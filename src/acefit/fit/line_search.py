@@ -57,11 +57,10 @@ def search_step(
 
     Returns
     -------
-    Trial or None
-        The accepted step; None if there is none to the precision of the values.
+    The accepted step; None if there is none to the precision of the values.
 
-    References
-    ----------
+    Notes
+    -----
     More and Thuente, ACM Trans. Math. Softw. 20, 286 (1994); the constants are those of MINPACK-2.
     """
     if not start.slope < 0.0:

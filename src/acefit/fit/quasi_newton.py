@@ -43,6 +43,8 @@ class InverseHessian:
         self.matrix = np.eye(n)
         self._pending: tuple[Vector, Vector] | None = None
         self._rows = max(1, BLOCK_BYTES // (8 * max(n, 1)))
+        # one scratch block, because a temporary of this size would be mapped and unmapped by the system at each use
+        self._scratch = np.empty((min(self._rows, n), n))
 
     def apply(self, *vectors: Vector) -> list[Vector]:
         """Products of the matrix with vectors, shape (n,) each."""
@@ -52,8 +54,9 @@ class InverseHessian:
             block = self.matrix[rows]
             if self._pending is not None:
                 s, w = self._pending
-                block += s[rows, None] * w
-                block += w[rows, None] * s
+                scratch = self._scratch[: len(block)]
+                block += np.multiply(s[rows, None], w, out=scratch)
+                block += np.multiply(w[rows, None], s, out=scratch)
             for vector, result in zip(vectors, results, strict=True):
                 np.einsum("ij,j->i", block, vector, out=result[rows])
         self._pending = None

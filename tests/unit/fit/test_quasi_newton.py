@@ -9,7 +9,7 @@ def test_inverse_hessian__equals_the_textbook_update():
     rng = np.random.default_rng(1)
     n = 37
     hessian = InverseHessian(n)
-    hessian._rows = 5
+    hessian._rows, hessian._scratch = 5, np.empty((5, n))
     dense = np.eye(n)
     gradient = rng.normal(size=n)
     for _ in range(4):
