@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from bases import TWO_ELEMENTS
 
 from acefit.errors import PotentialError
 from acefit.potential.bbasis import read_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential, pair_key
+from bases import TWO_ELEMENTS
 
 
 def bond(crad):
