@@ -18,8 +18,8 @@ ELEMENTS = ("Al", "Cu", "Ni")
 DENSITIES = {"Al": [1.0, 1.0, 0.7, 0.5], "Cu": [1.0, 0.8], "Ni": [1.0, 0.5, -0.4, 1.0, 0.3, 2.0]}
 ORDERS = {
     1: ([4, 2, 2, 1, 1, 1], [0, 3, 2, 1, 1, 1]),
-    2: ([3, 2, 1, 1], [0, 2, 1, 1]),
-    3: ([2, 1, 1], [0, 1, 1]),
+    2: ([3, 2, 1, 1], [0, 1, 1, 1]),
+    3: ([2, 1, 1], [0, 1, 0]),
 }
 CUTOFFS = {"AlAl": 4.6, "AlCu": 4.2, "AlNi": 5.0, "CuCu": 4.0, "CuNi": 4.4, "NiNi": 3.9}
 # rho_core_cut and drho_core_cut that switch some atoms of `random_structures` off in part
@@ -27,9 +27,17 @@ CORE_CUTS = {"density": (1.0, 0.9), "distance": (0.5, 0.48), "zbl": (1e5, 250.0)
 
 
 def random_potential(
-    n_elements=1, radbases=RADBASES[:3], mode="distance", npot=EMBEDDINGS[1], core=True, orders=None, seed=0, scale=0.3
+    n_elements=1,
+    radbases=RADBASES[:3],
+    mode="distance",
+    npot=EMBEDDINGS[1],
+    core=True,
+    orders=None,
+    seed=0,
+    scale=0.3,
+    **bond_options,
 ):
-    """Potential of the first n_elements of ELEMENTS; bonds take the radial bases in turn and differ in cutoff and windows."""
+    """Potential of the first n_elements of ELEMENTS; bonds differ in radial base, cutoff and windows."""
     elements = ELEMENTS[:n_elements]
     bonds = {}
     for number, pair in enumerate(p for p in sorted(CUTOFFS) if p[:2] in elements and p[2:] in elements):
@@ -42,6 +50,7 @@ def random_potential(
             "delta_in": 0.7 - 0.05 * number,
             "inner_cutoff_type": mode,
             "core-repulsion": ([0.02, 1.0] if mode == "zbl" else [8.0 + number, 0.5]) if core else [0.0, 0.0],
+            **bond_options,
         }
     n_by_order, l_by_order = ORDERS[n_elements] if orders is None else orders
     section = {

@@ -209,7 +209,9 @@ def test_real_coupling_tensor__equals_the_complex_sum_and_keeps_its_norm(ls, lin
     tensor, real = coupling_tensor(ls, lint), real_coupling_tensor(ls, lint)
     # The transformation is unitary, so nothing is lost in an imaginary part
     np.testing.assert_allclose((real**2).sum(), (tensor**2).sum(), rtol=1e-12)
-    environments = [[(w, v / np.linalg.norm(v)) for w, v in zip(rng.normal(size=3), rng.normal(size=(3, 3)), strict=True)] for _ in ls]
+    environments = [
+        [(w, v / np.linalg.norm(v)) for w, v in zip(rng.normal(size=3), rng.normal(size=(3, 3)), strict=True)] for _ in ls
+    ]
     total = 0.0
     for ms, value in naive.couplings(ls, lint).items():
         factors = [sum(w * naive.harmonic(l, m, v) for w, v in e) for l, m, e in zip(ls, ms, environments, strict=True)]
