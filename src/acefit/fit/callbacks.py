@@ -101,9 +101,6 @@ class Callbacks:
         self._stop_on_error = stop_on_error
         self._has_failed: set[str] = set()
 
-    def __len__(self) -> int:
-        return len(self._functions)
-
     def call(self, potential: Potential, iteration: int, metrics: Mapping[str, Any]) -> str | None:
         """Call all functions after an iteration.
 

@@ -37,11 +37,11 @@ log = logging.getLogger(__name__)
 
 LOG_FILE = "evaluations.log"
 
-# Bytes for the memory estimate: a pair holds vector, shift, neighbour and distance, an atom positions, forces and labels; the
-# loss keeps its own sorted copy of the pairs and adds up gradients in a fixed number of blocks
-PAIR_BYTES = 48
+# Bytes for the memory estimate. A pair holds vector, shift and neighbour, once in the whole dataset and once in its subset while the
+# data are read; an atom positions, forces and labels. The loss sorts a copy of the pairs and adds up gradients in fixed blocks.
+PAIR_BYTES = 2 * 34
 ATOM_BYTES = 200
-LOSS_PAIR_BYTES = 64
+LOSS_PAIR_BYTES = 56
 LOSS_BLOCKS = 64
 
 
