@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 LOG_FILE = "evaluations.log"
 
-# Bytes for the memory estimate. A pair holds vector, shift and neighbour, once in the whole dataset and once in its subset while the
-# data are read; an atom positions, forces and labels. The loss sorts a copy of the pairs and adds up gradients in fixed blocks.
+# Bytes for the memory estimate. A pair holds vector, shift and neighbour, once in the whole dataset and once in its subset while
+# the data are read; an atom positions, forces and labels. The loss sorts a copy of the pairs and sums gradients in fixed blocks.
 PAIR_BYTES = 2 * 34
 ATOM_BYTES = 200
 LOSS_PAIR_BYTES = 56
