@@ -25,9 +25,11 @@ from ase.neighborlist import neighbor_list
 from ase.units import GPa
 
 HERE = Path(__file__).resolve().parent
-# Pressures of neighbouring volumes are compared with energy differences. With a constant cutoff energy the basis changes with the
-# volume: energies at fixed cutoff lie on a slightly different curve than the stress (Pulay stress), most where the cell is small
+# The trapezoidal rule over one step of volume is wrong by up to about 1 GPa where the curve is steep, and the number of k-points
+# changes with the volume
 PRESSURE_TOLERANCE = 3.0  # GPa
+LARGEST_STEP = 0.08  # relative, a little more than one step of the volumes
+FEWEST_POINTS = 5
 FORCE_SUM_TOLERANCE = 0.01  # eV/Angstrom
 
 
@@ -82,11 +84,16 @@ def equations_of_state(structures: list[Atoms]) -> dict[str, list[Atoms]]:
     return {phase: sorted(rows, key=lambda a: a.get_volume()) for phase, rows in phases.items()}
 
 
-def fit_phase(rows: list[Atoms]) -> tuple[float, float, float]:
-    """Volume (A^3/atom), energy (eV/atom) and bulk modulus (GPa) of a Birch-Murnaghan fit around the lowest energy."""
+def fit_phase(rows: list[Atoms]) -> tuple[float, float, float] | None:
+    """Volume (A^3/atom), energy (eV/atom) and bulk modulus (GPa) of a Birch-Murnaghan fit around the lowest energy.
+
+    None if too few volumes are there, or none on one side of the minimum.
+    """
     volumes = np.array([a.get_volume() / len(a) for a in rows])
     energies = np.array([a.get_potential_energy() / len(a) for a in rows])
     near = np.abs(volumes / volumes[energies.argmin()] - 1) < 0.18
+    if near.sum() < FEWEST_POINTS or energies.argmin() in (0, len(rows) - 1):
+        return None
     volume, energy, modulus = EquationOfState(volumes[near], energies[near], eos="birchmurnaghan").fit()
     return volume, energy, modulus / GPa
 
@@ -95,7 +102,7 @@ def check_phases(phases: dict[str, list[Atoms]], findings: Findings) -> None:
     """Equations of state beside the literature."""
     print("\nEquations of state (Birch-Murnaghan, volumes within 18 % of the minimum); LDA literature in brackets")
     print("  phase      points  V (A^3/atom)  V/V_diamond    E - E_diamond (eV/atom)  B (GPa)")
-    fits = {phase: fit_phase(rows) for phase, rows in phases.items() if len(rows) >= 6}
+    fits = {phase: fit for phase, rows in phases.items() if (fit := fit_phase(rows)) is not None}
     if "diamond" not in fits:
         findings.check(False, "the equation of state of diamond is incomplete: nothing to compare with")
         return
@@ -119,7 +126,7 @@ def check_phases(phases: dict[str, list[Atoms]], findings: Findings) -> None:
         close = abs(energy - energy_d - known.energy) < 0.12 and abs(volume / volume_d - known.volume_ratio) < 0.04
         findings.check(close, f"{phase}: energy within 0.12 eV/atom and relative volume within 0.04 of the literature")
     order = sorted(fits, key=lambda phase: fits[phase][1])
-    findings.check(order[0] == "diamond", f"order of energies: {' < '.join(order)}")
+    findings.check(order[0] == "diamond" and len(order) == len(LITERATURE), f"order of energies: {' < '.join(order)}")
 
 
 def pressure(atoms: Atoms) -> float:
@@ -128,24 +135,22 @@ def pressure(atoms: Atoms) -> float:
 
 
 def check_pressures(phases: dict[str, list[Atoms]], findings: Findings) -> None:
-    """Compare -dE/dV from a spline through the energies with the pressures from the stresses."""
-    from scipy.interpolate import CubicSpline
-
-    print("\nPressure from stresses against -dE/dV of a cubic spline through the energies, inner points (GPa)")
+    """Compare energy differences of neighbouring volumes with the mean of their pressures (GPa)."""
+    print("\nPressures: -dE/dV between neighbouring volumes minus the mean pressure from the stresses (GPa)")
     for phase, rows in phases.items():
-        volumes = np.array([a.get_volume() / len(a) for a in rows])
-        gaps = np.diff(volumes) / np.diff(volumes).min() if len(rows) > 1 else np.array([])
-        if len(rows) < 5 or gaps.max() > 1.8:
-            print(f"  {phase:10s} incomplete: {len(rows)} points")
+        differences = []
+        for smaller, larger in pairwise(rows):
+            v0, v1 = (a.get_volume() / len(a) for a in (smaller, larger))
+            if v1 / v0 - 1 < LARGEST_STEP:
+                e0, e1 = (a.get_potential_energy() / len(a) for a in (smaller, larger))
+                mean = 0.5 * (pressure(smaller) + pressure(larger))
+                differences.append(-(e1 - e0) / (v1 - v0) / GPa - mean)
+        if not differences:
+            print(f"  {phase:10s} no neighbouring volumes")
             continue
-        energies = np.array([a.get_potential_energy() / len(a) for a in rows])
-        expected = -CubicSpline(volumes, energies).derivative()(volumes) / GPa
-        difference = (np.array([pressure(a) for a in rows]) - expected)[2:-2]
-        findings.check(
-            bool(np.abs(difference).max() < PRESSURE_TOLERANCE),
-            f"{phase:10s} mean {difference.mean():+6.2f}  largest {np.abs(difference).max():5.2f}"
-            f"  over pressures {expected.min():6.1f} to {expected.max():6.1f}",
-        )
+        worst = max(differences, key=abs)
+        text = f"{phase:10s} mean {np.mean(differences):+6.2f}  largest {worst:+6.2f}  in {len(differences)} steps"
+        findings.check(abs(worst) < PRESSURE_TOLERANCE, text)
 
 
 def check_dimer(structures: list[Atoms], findings: Findings) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SUBSETS = ("train", "test")
-_WORDS = {"train": "training", "test": "test"}
+SUBSET_WORDS = {"train": "training", "test": "test"}
 
 
 class Entry(NamedTuple):
@@ -56,7 +56,7 @@ _PER_SUBSET = {
 }
 
 FIGURES: dict[str, Entry] = {
-    f"{subset}-{topic}": Entry(entry.category, entry.caption.format(subset=_WORDS[subset]))
+    f"{subset}-{topic}": Entry(entry.category, entry.caption.format(subset=SUBSET_WORDS[subset]))
     for topic, entry in _PER_SUBSET.items()
     for subset in SUBSETS
 } | {

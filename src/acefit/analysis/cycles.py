@@ -49,7 +49,7 @@ def summarize_cycles(metrics: pd.DataFrame, n_train_atoms: int, selected: Mappin
 
 
 def _time_per_evaluation(train: pd.DataFrame) -> pd.Series:
-    """Median over the iterations of each cycle, s; compilation before the first one does not count. NaN for a single iteration."""
+    """Median over the iterations of each cycle, s, so that compilation does not count; NaN for a single iteration."""
     rows = train.sort_values([*KEY, "iter_num"], kind="stable").set_index(KEY)
     steps = rows.groupby(level=KEY)[["evaluation_time", "evaluations"]].diff()
     times = steps["evaluation_time"] / steps["evaluations"].where(steps["evaluations"] > 0)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from acefit.analysis import figures_errors, figures_fit, figures_potential
-from acefit.analysis.catalog import FIGURES, SUBSETS
+from acefit.analysis.catalog import FIGURES, SUBSET_WORDS, SUBSETS
 from acefit.analysis.errors import tabulate_groups
 from acefit.analysis.predictions import Predictions
 from acefit.analysis.radial_curves import compute_radial_curves
@@ -128,7 +128,7 @@ class _Part(NamedTuple):
 def _part(predictions: Predictions, subset: str) -> _Part:
     table = predictions.structures[predictions.structures["subset"] == subset]
     if table.empty:
-        raise _Absent(f"no {subset} set")
+        raise _Absent(f"no {SUBSET_WORDS[subset]} set")
     table = table[np.isfinite(table["energy_per_atom"])]
     energies = table["energy_per_atom"].to_numpy(float), table["energy_per_atom_predicted"].to_numpy(float)
     atoms = (predictions.atoms["subset"] == subset).to_numpy() & np.isfinite(predictions.force).all(axis=1)
@@ -137,7 +137,7 @@ def _part(predictions: Predictions, subset: str) -> _Part:
 
 def _some(values: np.ndarray, what: str, subset: str) -> None:
     if not len(values):
-        raise _Absent(f"the {subset} set has no reference {what}")
+        raise _Absent(f"the {SUBSET_WORDS[subset]} set has no reference {what}")
 
 
 def _draw_pairs(predictions: Predictions, subset: str) -> Figure:

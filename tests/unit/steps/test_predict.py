@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from acefit.artifacts import read_arrays, write_table
+from acefit.data.neighborlists import build
+from acefit.data.storage import Dataset, write_dataset, write_shard
+from acefit.data.structures import StructureSet
+from acefit.errors import ArtifactError
+from acefit.potential.bbasis import write_potential
+from acefit.potential.model import Block, Bond, Embedding, Function, Potential
+from acefit.steps.predict import predict
+
+
+def make_potential(rcut=4.0):
+    """One pair function with coefficient 1 and a linear embedding: E_i = sum over neighbours of (1 - r/rc)^2 forms."""
+    bond = Bond("ChebPow", (1.0,), rcut, 0.01, np.ones((1, 1, 1)))
+    function = Function(("Si", "Si"), (1,), (0,), (), (1.0,))
+    embedding = Embedding("FinnisSinclairShiftedScaled", (1.0, 1.0))
+    return Potential(("Si",), {"Si": embedding}, {("Si", "Si"): bond}, (Block(("Si",), (function,)),))
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """A dimer for training, a periodic atom for testing, an isolated atom that is excluded."""
+    structures = StructureSet(
+        numbers=[14] * 4,
+        positions=[[0, 0, 0], [0, 0, 2.0], [0, 0, 0], [0, 0, 0]],
+        offsets=[0, 2, 3, 4],
+        cells=[np.zeros((3, 3)), np.eye(3) * 3.0, np.zeros((3, 3))],
+        pbc=[[False] * 3, [True] * 3, [False] * 3],
+        energies=[1.0, 2.0, np.nan],
+        forces=np.zeros((4, 3)),
+        stresses=np.full((3, 6), np.nan),
+        names=("dimer", "bulk", "atom"),
+        groups=("", "", ""),
+        ids=[0, 1, 2],
+    )
+    write_dataset(Dataset.from_structures(structures), tmp_path / "structures.parquet", tmp_path / "atoms.parquet")
+    write_shard(build(structures, 4.0), structures, 0, tmp_path / "shard.parquet")
+    weights = {
+        "structure": np.arange(3),
+        "subset": ["train", "test", "excluded"],
+        "w_energy": np.array([1.0, 1.0, 0.0]),
+        "w_stress": np.zeros(3),
+        "effective_energy": np.full(3, np.nan),
+        "tier": ["", "", ""],
+        "reason": ["", "", "no energy"],
+    }
+    write_table(weights, tmp_path / "weights.parquet", "weights")
+    atoms = {"structure": np.array([0, 0, 1, 2]), "atom": np.arange(4), "w_force": np.array([0.5, 0.5, 1.0, 0.0])}
+    write_table(atoms, tmp_path / "weights_atoms.parquet", "weights_atoms")
+    write_potential(make_potential(), tmp_path / "potential.yaml")
+    return {
+        "path_to_potential": tmp_path / "potential.yaml",
+        "path_to_structures": tmp_path / "structures.parquet",
+        "path_to_atoms": tmp_path / "atoms.parquet",
+        "paths_to_shards": [tmp_path / "shard.parquet"],
+        "path_to_weights": tmp_path / "weights.parquet",
+        "path_to_atom_weights": tmp_path / "weights_atoms.parquet",
+        "path_to_predicted_structures": tmp_path / "predicted.parquet",
+        "path_to_predicted_atoms": tmp_path / "predicted_atoms.parquet",
+    }
+
+
+def test_predict__has_hand_computed_energies_of_all_subsets(inputs):
+    predict(**inputs)
+    table = read_arrays(inputs["path_to_predicted_structures"], "predicted_structures")
+    # g_1 = (1 - T_1(x))/2 = 1 - r/rc for lambda = 1: two atoms with 1/2 each; six neighbours at 3 Å with 1/4
+    assert np.allclose(table["energy_predicted"], [1.0, 1.5, 0.0], atol=1e-12)
+    assert list(table["subset"]) == ["train", "test", "excluded"]
+    assert list(table["reason"]) == ["", "", "no energy"]
+    assert np.allclose(table["nn_min"], [2.0, 3.0, np.nan], equal_nan=True)
+    assert np.allclose(table["force_error_max"], [0.25 * 2, 0.0, 0.0], atol=1e-12)
+    assert list(table["is_low_energy"]) == [True, True, False]
+
+
+def test_predict__atoms_table_adds_up_to_the_structures(inputs):
+    predict(**inputs)
+    structures = read_arrays(inputs["path_to_predicted_structures"], "predicted_structures")
+    atoms = read_arrays(inputs["path_to_predicted_atoms"], "predicted_atoms")
+    assert np.allclose(np.bincount(atoms["structure"], atoms["energy_predicted"]), structures["energy_predicted"])
+    assert np.allclose(atoms["force_predicted"].sum(axis=0), 0.0, atol=1e-12)
+
+
+def test_predict__refuses_neighbour_lists_that_are_too_short(inputs):
+    write_potential(make_potential(rcut=5.0), inputs["path_to_potential"])
+    with pytest.raises(ArtifactError, match=r"reach to 4.0 Å but .* needs 5.0 Å"):
+        predict(**inputs)
+
+
+def test_predict__refuses_weights_of_other_structures(inputs):
+    atoms = {"structure": np.array([0, 0, 1]), "atom": np.arange(3), "w_force": np.full(3, 1.0)}
+    write_table(atoms, inputs["path_to_atom_weights"], "weights_atoms")
+    with pytest.raises(ArtifactError, match="does not have the structures of"):
+        predict(**inputs)
