@@ -28,8 +28,6 @@ from acefit.potential.parameters import ParameterLayout
 
 Vector = NDArray[np.float64]
 TEXT_FILES = {"train": "metrics.txt", "test": "test_metrics.txt"}
-POTENTIAL_SHARE = 0.05
-"""Share of the time that may go into writing the current potential: replacing a file takes some ms on common file systems."""
 
 
 class Evaluation(HasGradient, Protocol):
@@ -91,8 +89,8 @@ class Recorder:
     Parameters
     ----------
     folder : Path
-        Run directory, for the metrics files in pacemaker's layout and `potential.yaml`, the current potential: written after
-        every iteration, unless iterations are so short that this would take more than `POTENTIAL_SHARE` of the time.
+        Run directory, for the metrics files in pacemaker's layout and `potential.yaml`, the current potential: replaced after
+        every iteration.
     layout : ParameterLayout
         Turns parameters into potentials.
     log : EvaluationLog
@@ -138,7 +136,6 @@ class Recorder:
         self._seconds_before = max((row["time"] for row in earlier), default=0.0)
         self._evaluating_before = max((row["evaluation_time"] for row in earlier), default=0.0)
         self._files: dict[str, int] = {}
-        self._next_write = 0.0
         self.rows: list[Row] = []
 
     def record(self, iteration: int, x: Vector, evaluation: HasGradient) -> None:
@@ -171,7 +168,6 @@ class Recorder:
                 self.rows.append(row)
             self._progress.report_table("TEST STATS", row, self.seconds_per_evaluation)
         self._progress.report_table("FIT STATS", results["train"], self.seconds_per_evaluation)
-        self._next_write = 0.0
         self._write_potential(self._layout.apply(x), results["train"]["loss"])
         self._write_text_files()
         self.close()
@@ -218,12 +214,7 @@ class Recorder:
         return content
 
     def _write_potential(self, potential: Potential, loss: float) -> None:
-        began = time.perf_counter()
-        if began < self._next_write:
-            return
         write_potential(potential.with_metadata(_loss=repr(loss)), self._folder / "potential.yaml")
-        written = time.perf_counter()
-        self._next_write = written + (written - began) / POTENTIAL_SHARE
 
     def _place(self, iteration: int) -> Row:
         return {

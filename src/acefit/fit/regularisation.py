@@ -46,7 +46,11 @@ def _chebyshev_base(bond: Bond, kind: int, r: Floats) -> Floats:
         x = 1.0 - 2.0 * (e - low) / (1.0 - low)
         dx = 2.0 * lam / rc * e / (1.0 - low)
         ddx = -lam / rc * dx
-        window = [0.5 * (1 + np.cos(pi * r / rc)), -0.5 * pi / rc * np.sin(pi * r / rc), -0.5 * (pi / rc) ** 2 * np.cos(pi * r / rc)]
+        window = [
+            0.5 * (1 + np.cos(pi * r / rc)),
+            -0.5 * pi / rc * np.sin(pi * r / rc),
+            -0.5 * (pi / rc) ** 2 * np.cos(pi * r / rc),
+        ]
     else:
         power = lam if kind == radial.CHEB_POW else 1.0
         y = np.maximum(1.0 - r / rc, 0.0)
