@@ -270,10 +270,11 @@ def draw_weights(structures: pd.DataFrame, atoms: pd.DataFrame) -> Figure:
     figure = new_figure(9.0, 3.6)
     left, right = figure.subplots(1, 2)
     energy = structures["energy_per_atom"].to_numpy(float)
+    lowest = np.min(energy, initial=np.inf, where=np.isfinite(energy))
     panels = (
         (
             left,
-            energy - np.nanmin(energy),
+            energy - lowest,
             structures["w_energy"].to_numpy(float),
             "energy above the lowest (eV/atom)",
             "energy weight",

@@ -83,16 +83,8 @@ def build_tables(
     DataError
         If a prediction is not a finite number.
     """
+    _check_finite(structures, predicted)
     per_atom = structures.structure_of_atom
-    bad = np.union1d(
-        np.flatnonzero(~np.isfinite(predicted.energies)), np.unique(per_atom[~np.isfinite(predicted.forces).all(axis=1)])
-    )
-    if len(bad):
-        first = int(bad[0])
-        raise DataError(
-            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number "
-            f"({len(bad)} such structures); the fit has diverged: look at its metrics, lower its step or raise its regularisation"
-        )
     counts = structures.atoms_per_structure
     energies_per_atom = structures.energies / counts
     force_errors = np.linalg.norm(predicted.forces - structures.forces, axis=1)
@@ -130,6 +122,17 @@ def build_tables(
         "w_force": labels.w_force,
     }
     return of_structures, of_atoms
+
+
+def _check_finite(structures: StructureSet, predicted: Prediction) -> None:
+    bad_atoms = ~np.isfinite(predicted.forces).all(axis=1)
+    bad = np.union1d(np.flatnonzero(~np.isfinite(predicted.energies)), structures.structure_of_atom[bad_atoms])
+    if len(bad):
+        first = int(bad[0])
+        raise DataError(
+            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number "
+            f"({len(bad)} such structures); the fit has diverged: look at its metrics, lower its step or raise its regularisation"
+        )
 
 
 def _largest_per_structure(values: Values, offsets: NDArray[np.int64]) -> Values:

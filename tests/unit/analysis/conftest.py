@@ -9,7 +9,7 @@ SUBSETS = ["train"] * 4 + ["test"] * 2 + ["excluded"]
 COUNTS = [1, 2, 2, 3, 2, 1, 2]
 
 
-def make_predictions(has_stress: bool = True, subsets=SUBSETS, counts=COUNTS) -> Predictions:
+def build_predictions(has_stress: bool = True, subsets=SUBSETS, counts=COUNTS) -> Predictions:
     """Energies off by 1, 2, ... meV/atom; forces off by 0.1 eV/Å along x; stresses off by 0.01 eV/Å^3 in xx."""
     n, counts = len(subsets), np.array(counts)
     rng = np.random.default_rng(1)
@@ -52,6 +52,12 @@ def make_predictions(has_stress: bool = True, subsets=SUBSETS, counts=COUNTS) ->
     return Predictions.from_columns(of_structures, of_atoms)
 
 
+@pytest.fixture(scope="session")
+def make_predictions():
+    """Function that builds predictions, with or without stresses, for given subsets."""
+    return build_predictions
+
+
 @pytest.fixture
 def predictions() -> Predictions:
-    return make_predictions()
+    return build_predictions()
