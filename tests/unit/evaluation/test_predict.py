@@ -276,7 +276,7 @@ def test_predict__elements_that_are_not_in_the_potential_are_named():
 @pytest.mark.parametrize(("tables", "distance"), [(False, 1e-9), (True, 5e-4)])
 def test_predict__coinciding_atoms_are_refused(tables, distance):
     compiled = compile_potential(random_potential(1), tables)
-    with pytest.raises(DataError, match="two atoms are .* A apart; the potential needs at least"):
+    with pytest.raises(DataError, match=r"two atoms are .* A apart; the potential needs at least"):
         evaluate(compiled, Atoms("Al2", [[0, 0, 0], [0, 0, distance]]))
 
 

@@ -12,12 +12,12 @@ from acefit.potential.parameters import parameter_layout
 from models import EMBEDDINGS, MODES, RADBASES, prepared, random_potential, random_structures
 
 CASES = [
-    *[dict(n_elements=2, mode=mode, npot=npot) for mode in MODES for npot in EMBEDDINGS],
-    *[dict(n_elements=n, mode=mode) for n in (1, 3) for mode in MODES],
-    *[dict(n_elements=2, radbases=(radbase,), core=False) for radbase in RADBASES],
+    *[{"n_elements": 2, "mode": mode, "npot": npot} for mode in MODES for npot in EMBEDDINGS],
+    *[{"n_elements": n, "mode": mode} for n in (1, 3) for mode in MODES],
+    *[{"n_elements": 2, "radbases": (radbase,), "core": False} for radbase in RADBASES],
     # Orders apart: only order 1, and higher orders without radial functions of order 1
-    dict(n_elements=2, orders=((3,), (0,))),
-    dict(n_elements=1, orders=((1, 2, 1, 0, 0, 1), (0, 3, 2, 0, 0, 1))),
+    {"n_elements": 2, "orders": ((3,), (0,))},
+    {"n_elements": 1, "orders": ((1, 2, 1, 0, 0, 1), (0, 3, 2, 0, 0, 1))},
 ]
 
 
@@ -69,14 +69,14 @@ def test_projections__equal_the_naive_twin(case):
 @pytest.mark.parametrize("n_elements", [1, 2, 3])
 def test_random_structures__are_partly_switched_off(mode, n_elements):
     """The other tests mean something only if some atoms have 0 < f_cut < 1 and others 1."""
-    potential, compiled, x, frames = compiled_case(dict(n_elements=n_elements, mode=mode))
+    potential, compiled, x, frames = compiled_case({"n_elements": n_elements, "mode": mode})
     cut = project_compiled(compiled, x, *prepared(frames, potential.cutoff)).cut
     assert ((cut > 0.02) & (cut < 0.98)).any()
     assert (cut == 1.0).any()
 
 
 def test_forces__equal_the_differences_of_the_naive_twin():
-    potential, compiled, x, frames = compiled_case(dict(n_elements=2, mode="distance"))
+    potential, compiled, x, frames = compiled_case({"n_elements": 2, "mode": "distance"})
     atoms = next(frame for frame in frames if frame.info["name"] == "close")
     found = predict_compiled(compiled, x, *prepared(atoms, potential.cutoff)).forces
     np.testing.assert_allclose(found, naive.forces(potential, atoms), rtol=0, atol=1e-8 * (1 + np.abs(found).max()))

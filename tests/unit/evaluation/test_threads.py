@@ -1,0 +1,36 @@
+import threading
+
+import pytest
+
+from acefit.evaluation.threads import default_threads, run_blocks
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("n_blocks", [0, 1, 2, 7, 64])
+def test_run_blocks__covers_every_block_once(n_blocks, threads):
+    done, lock = [], threading.Lock()
+
+    def work(first, last):
+        with lock:
+            done.extend(range(first, last))
+
+    run_blocks(work, n_blocks, threads)
+    assert sorted(done) == list(range(n_blocks))
+
+
+def test_run_blocks__uses_no_other_thread_for_one():
+    names = []
+    run_blocks(lambda first, last: names.append(threading.current_thread()), 5, 1)
+    assert names == [threading.current_thread()]
+
+
+def test_run_blocks__passes_errors_on():
+    def work(first, last):
+        raise ValueError(f"block {first}")
+
+    with pytest.raises(ValueError, match="block 0"):
+        run_blocks(work, 8, 2)
+
+
+def test_default_threads__is_positive():
+    assert default_threads() >= 1

@@ -1,0 +1,44 @@
+"""Pairs at and beyond all kinds of cutoff, and atoms with more neighbours than are held at a time. Tolerance 1e-12, scaled."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+import naive
+from acefit.basis.compiled import compile_potential
+from acefit.evaluation.predict import predict_compiled
+from models import RADBASES, prepared, random_potential
+
+
+@pytest.mark.parametrize("radbase", RADBASES)
+@pytest.mark.parametrize("tables", [False, True])
+def test_energies__with_many_neighbours_equal_the_naive_twin(radbase, tables):
+    potential = random_potential(1, (radbase,), orders=((3, 2, 1), (0, 2, 1)), rcut=6.0)
+    compiled = compile_potential(potential, tables)
+    atoms = Atoms("Al2", [[0, 0, 0], [1.3, 1.0, 1.2]], cell=[[2.6, 0, 0], [0.1, 2.5, 0], [0, -0.2, 2.7]], pbc=True)
+    structures, neighbors = prepared(atoms, potential.cutoff)
+    assert neighbors.n_pairs > 2 * 64
+    found = predict_compiled(compiled, compiled.layout.vector(), structures, neighbors).atomic_energies
+    expected = naive.atomic_energies(potential, atoms)
+    # ChebLinear jumps at the cutoff, which a table smears over its last bin; no pair is there
+    limit = 1e-8 if tables else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=0, atol=limit * (1 + np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("mode", ["density", "distance", "zbl"])
+@pytest.mark.parametrize("distance", [0.05, 0.9, 1.5, 1.6, 1.6000001, 2.0, 2.3, 2.30001, 4.3, 4.599, 4.6, 4.7])
+def test_energies__of_dimers_equal_the_naive_twin_across_all_windows(mode, distance):
+    potential = random_potential(1, mode=mode)
+    compiled, atoms = compile_potential(potential), Atoms("Al2", [[0, 0, 0], np.array([2, -1, 2]) / 3 * distance])
+    found = predict_compiled(compiled, compiled.layout.vector(), *prepared(atoms, potential.cutoff)).atomic_energies
+    expected = naive.atomic_energies(potential, atoms)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (1 + np.abs(expected).max()))
+
+
+def test_energies__zbl_takes_the_pair_that_is_deepest_inside_its_own_window():
+    potential = random_potential(2, mode="zbl")
+    compiled = compile_potential(potential)
+    # Al-Al has the larger inner cutoff: the farther Al is deeper inside its window than the nearer Cu
+    atoms = Atoms("Al2Cu", [[0, 0, 0], [0, 0, 2.02], [1.99, 0, 0]])
+    found = predict_compiled(compiled, compiled.layout.vector(), *prepared(atoms, potential.cutoff)).atomic_energies
+    np.testing.assert_allclose(found, naive.atomic_energies(potential, atoms), rtol=1e-12)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+
+import acefit
+from acefit.calculator import ACECalculator
+from acefit.errors import PotentialError
+from acefit.evaluation.predict import predict
+from acefit.potential.bbasis import read_potential
+from bases import DATA
+from models import prepared, random_potential, random_structures
+
+DEMO = DATA / "demo.yaml"
+
+
+def test_calculator__equals_the_prediction():
+    potential = random_potential(2)
+    calculator = ACECalculator(potential)
+    frames = random_structures(potential.elements)
+    for atoms, copy in zip(frames, [a.copy() for a in frames], strict=True):
+        copy.calc = calculator
+        expected = predict(potential, *prepared(atoms, potential.cutoff))
+        assert copy.get_potential_energy() == expected.energies[0]
+        assert copy.get_potential_energy(force_consistent=True) == expected.energies[0]
+        np.testing.assert_array_equal(copy.get_forces(), expected.forces)
+        np.testing.assert_array_equal(copy.get_potential_energies(), expected.atomic_energies)
+        if copy.cell.rank == 3:
+            np.testing.assert_array_equal(copy.get_stress(), expected.stresses[0])
+
+
+def test_calculator__forces_and_stress_are_those_of_ase_differences():
+    atoms = random_structures(("Al", "Cu"))[0].copy()
+    atoms.calc = ACECalculator(random_potential(2), threads=1)
+    scale = 1 + np.abs(atoms.get_forces()).max()
+    np.testing.assert_allclose(atoms.get_forces(), calculate_numerical_forces(atoms, eps=1e-5), rtol=0, atol=1e-7 * scale)
+    np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), rtol=0, atol=1e-7 * scale)
+
+
+def test_calculator__reads_a_potential_file_and_follows_changes_of_the_atoms():
+    atoms = Atoms("AlNi", [[0, 0, 0], [0.5, 0.8, 2.2]], calculator=ACECalculator(DEMO, tables=True))
+    assert atoms.get_potential_energy() == pytest.approx(0.2400959673796 + 0.0377185296432, abs=2e-12)
+    atoms.positions[1, 2] += 3.0
+    assert atoms.get_potential_energy() == 0.0
+
+
+def test_calculator__without_a_cell_has_no_stress():
+    atoms = Atoms("AlNi", [[0, 0, 0], [0.5, 0.8, 2.2]], calculator=ACECalculator(str(DEMO)))
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_stress()
+
+
+def test_calculator__projections_are_arrays_where_all_have_one_length():
+    calculator = ACECalculator(DEMO)
+    mixed = calculator.projections(Atoms("AlNi", [[0, 0, 0], [0.5, 0.8, 2.2]]))
+    functions = list(read_potential(DEMO).functions())
+    assert [len(b) for b in mixed] == [sum(f.elements[0] == e for f in functions) for e in ("Al", "Ni")]
+    alike = calculator.projections(Atoms("Al2", [[0, 0, 0], [0.5, 0.8, 2.2]]))
+    assert alike.shape == (2, len(mixed[0]))
+    np.testing.assert_allclose(alike[0], alike[1], rtol=1e-12)
+
+
+def test_calculator__number_of_threads_must_be_positive():
+    with pytest.raises(PotentialError, match="threads must be at least 1, got 0"):
+        ACECalculator(DEMO, threads=0)
+
+
+def test_package__offers_the_calculator():
+    assert acefit.ACECalculator is ACECalculator
