@@ -82,7 +82,7 @@ def fit(
         If the fit cannot be done; see `acefit.fit.run.run_fit`.
     """
     potential = _start_potential(path_to_step, path_to_start, paths_to_previous)
-    train, test = _read_data(
+    train, test = read_fit_data(
         potential, (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights), paths_to_shards
     )
     settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory)
@@ -107,13 +107,27 @@ def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_
     return read_potential(best.with_name("potential.yaml"))
 
 
-def _read_data(
+def read_fit_data(
     potential: Potential,
     paths_to_dataset: tuple[str | Path, str | Path],
     paths_to_weights: tuple[str | Path, str | Path],
     paths_to_shards: Sequence[str | Path],
 ) -> tuple[FitData, FitData | None]:
-    """Training and test data; None if there is no test set."""
+    """Training and test data of a finished weights stage; None if there is no test set.
+
+    Parameters
+    ----------
+    potential : Potential
+        Its cutoff must be within that of the neighbour lists.
+    paths_to_dataset : tables of structures and of atoms
+    paths_to_weights : tables of weights per structure and per atom
+    paths_to_shards : neighbour lists
+
+    Raises
+    ------
+    ArtifactError
+        If the tables do not belong together, or there is no training structure.
+    """
     structures = read_structures(*paths_to_dataset)
     neighbors = read_neighborlist(paths_to_shards, structures)
     if neighbors.cutoff < potential.cutoff:
