@@ -84,13 +84,28 @@ def build_tables(
         If a prediction is not a finite number.
     """
     _check_finite(structures, predicted)
-    per_atom = structures.structure_of_atom
+    of_atoms: dict[str, object] = {
+        "structure": structures.ids[structures.structure_of_atom],
+        "atom": np.arange(structures.n_atoms),
+        "element": np.array(chemical_symbols, dtype=object)[structures.numbers],
+        "force": structures.forces,
+        "force_predicted": predicted.forces,
+        "energy_predicted": predicted.atomic_energies,
+        "nn_distance": _finite_or_nan(nn_distances),
+        "w_force": labels.w_force,
+    }
+    return _structure_columns(structures, predicted, labels, nn_distances), of_atoms
+
+
+def _structure_columns(
+    structures: StructureSet, predicted: Prediction, labels: Labels, nn_distances: Values
+) -> dict[str, object]:
     counts = structures.atoms_per_structure
     energies_per_atom = structures.energies / counts
     force_errors = np.linalg.norm(predicted.forces - structures.forces, axis=1)
     volumes = structures.volumes()
     bulk = np.asarray(structures.pbc).all(axis=1, keepdims=True)
-    of_structures: dict[str, object] = {
+    return {
         "structure": structures.ids,
         "name": list(structures.names),
         "group": list(structures.groups),
@@ -111,17 +126,6 @@ def build_tables(
         "w_energy": labels.w_energy,
         "w_stress": labels.w_stress,
     }
-    of_atoms: dict[str, object] = {
-        "structure": structures.ids[per_atom],
-        "atom": np.arange(structures.n_atoms),
-        "element": np.array(chemical_symbols, dtype=object)[structures.numbers],
-        "force": structures.forces,
-        "force_predicted": predicted.forces,
-        "energy_predicted": predicted.atomic_energies,
-        "nn_distance": _finite_or_nan(nn_distances),
-        "w_force": labels.w_force,
-    }
-    return of_structures, of_atoms
 
 
 def _check_finite(structures: StructureSet, predicted: Prediction) -> None:

@@ -18,10 +18,15 @@ def make_metrics(n_steps=2, n_cycles=2, subsets=("train", "test"), n_iterations=
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("draw", [figures_fit.draw_convergence_loss, figures_fit.draw_convergence_errors])
 @pytest.mark.parametrize(
-    "metrics",
-    [make_metrics(), make_metrics(1, 1, ("train",)), make_metrics(14, 9, n_iterations=2), make_metrics(1, 1, n_iterations=1)],
+    ("draw", "metrics"),
+    [
+        (figures_fit.draw_convergence_loss, make_metrics()),
+        (figures_fit.draw_convergence_loss, make_metrics(1, 1, ("train",), n_iterations=1)),
+        (figures_fit.draw_convergence_loss, make_metrics(13, 1, n_iterations=2)),
+        (figures_fit.draw_convergence_errors, make_metrics()),
+        (figures_fit.draw_convergence_errors, make_metrics(1, 9, n_iterations=2)),
+    ],
 )
 def test_convergence__is_drawn_for_all_shapes_of_a_fit(draw, metrics, tmp_path):
     write_figure(draw(metrics), tmp_path / "figure.png")
