@@ -5,6 +5,8 @@ Reference energies are subtracted later (`acefit.data.references`).
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -205,8 +207,12 @@ def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], Rows]:
 
 
 def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Rows:
-    kind = "traj" if path.name.lower().endswith(".traj") else "extxyz"
-    return [(atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format=kind)]
+    name = path.name.lower()
+    if name.endswith(".traj"):
+        return [(atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format="traj")]
+    # ASE seeks in the file, which in a compressed one means decompressing it from its beginning for every structure
+    text = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    return [(atoms, {}) for atoms in ase.io.iread(io.StringIO(text.decode("utf-8")), index=":", format="extxyz")]
 
 
 def _rows_of_database(path: Path, options: ReadingOptions) -> Rows:

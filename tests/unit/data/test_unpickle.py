@@ -67,7 +67,7 @@ class Evil:
         (Evil(eval, "1"), r"builtins\.eval"),
         (Evil(exec, "1"), r"builtins\.exec"),
         (Evil(open, "f"), r"io\.open"),
-        (Evil(pd.read_pickle, "f"), r"pandas\.read_pickle"),
+        (Evil(pd.read_pickle, "f"), r"pandas\..*read_pickle"),
         (Evil(np.load, "f"), r"numpy\.load"),
         (Evil(getattr, np.ndarray, "tofile"), "attribute 'tofile' is not allowed"),
     ],
