@@ -70,10 +70,9 @@ def _merge(target: dict, changes: dict) -> None:
 
 
 def command(folder: Path, config: Path | None, *arguments: str, cores: int = 2) -> list[str]:
-    """Command line of a run in a folder."""
-    line = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    line += ["--cores", str(cores)] + (["--configfile", str(config)] if config else [])
-    return [*line, *arguments]
+    """Command line of a run in a folder; arguments come first, since --configfile takes all words that follow it."""
+    line = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    return [*line, "--cores", str(cores), *(["--configfile", str(config)] if config else [])]
 
 
 def run(folder: Path, config: Path | None, *arguments: str, cores: int = 2, environment: dict[str, str] | None = None) -> Answer:
@@ -90,7 +89,9 @@ def run(folder: Path, config: Path | None, *arguments: str, cores: int = 2, envi
     )
     jobs: dict[str, int] = {}
     for table in re.findall(r"^job +count\n[- ]+\n((?:\w+ +\d+\n)+)", done.stdout, re.MULTILINE):
-        jobs = {name: int(number) for name, number in map(str.split, table.splitlines()) if name not in {"all", "default", "total"}}
+        jobs = {
+            name: int(number) for name, number in map(str.split, table.splitlines()) if name not in {"all", "default", "total"}
+        }
     fits = re.findall(r"Fitting ladder step (\d+), cycle (\d+)", done.stdout)
     return Answer(done.returncode, jobs, sorted({(int(step), int(cycle)) for step, cycle in fits}), done.stdout)
 

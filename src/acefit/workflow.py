@@ -132,6 +132,12 @@ class _Imports(ast.NodeVisitor):
         self.is_package = is_package
         self.names: set[str] = set()
 
+    def generic_visit(self, node: ast.AST) -> None:
+        # Imports are statements; looking into expressions would take most of the time
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.expr):
+                self.visit(child)
+
     def visit_Import(self, node: ast.Import) -> None:
         self.names.update(alias.name for alias in node.names)
 

@@ -6,13 +6,17 @@ import subprocess
 import time
 
 import pytest
+
 from workflow_runs import command, run, write_config, write_dataset
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # Each iteration waits, so that there is a middle to be killed in
 CALLBACK = "import time\n\n\ndef wait(**state):\n    time.sleep(0.05)\n"
-SETTINGS = {"fit": {"ladder_step": None, "fit_cycles": 1, "maxiter": 60, "callbacks": ["slow_callback.wait"], "options": {"gtol": 1e-30}}}
+TARGET = "results/tiny/select/step-00/potential.yaml"
+SETTINGS = {
+    "fit": {"ladder_step": None, "fit_cycles": 1, "maxiter": 60, "callbacks": ["slow_callback.wait"], "options": {"gtol": 1e-30}}
+}
 
 
 def prepare(folder):
@@ -30,7 +34,12 @@ def metrics_lines(folder):
 def kill_in_the_middle(folder, config, number):
     """Start a run and end its process group once the fit has made some iterations."""
     process = subprocess.Popen(
-        command(folder, config), cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(folder, config, TARGET),
+        cwd=folder,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     deadline = time.monotonic() + 240
     while metrics_lines(folder) < 15 and process.poll() is None and time.monotonic() < deadline:
@@ -38,15 +47,15 @@ def kill_in_the_middle(folder, config, number):
     assert process.poll() is None, process.communicate()[0]
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
-    assert not (folder / "results/tiny/potential.yaml").exists()
+    assert not (folder / TARGET).exists()
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    answer = run(folder, prepare(folder))
+    answer = run(folder, prepare(folder), TARGET)
     assert answer.code == 0, answer.text
-    return (folder / "results/tiny/potential.yaml").read_bytes()
+    return (folder / TARGET).read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
@@ -57,8 +66,8 @@ def test_killed_fit__goes_on_to_the_same_potential(tmp_path, undisturbed, number
     before = metrics_lines(folder)
     if number == signal.SIGKILL:
         assert run(folder, config, "--unlock").code == 0
-    answer = run(folder, config)
+    answer = run(folder, config, TARGET)
     assert answer.code == 0, answer.text
     assert before >= 15
     assert "dataset" not in answer.jobs
-    assert (folder / "results/tiny/potential.yaml").read_bytes() == undisturbed
+    assert (folder / TARGET).read_bytes() == undisturbed
