@@ -200,7 +200,7 @@ def test_golden__loss_and_gradient(name, case, mode):
     found, reference = loss_case(name, case, mode == "tables")
     value_limit, gradient_limit = LOSSES[name]
     if mode == "tables" and name == "loss_syn_Cu_SBessel":
-        value_limit, gradient_limit = 1e-9, 1e-6
+        value_limit, gradient_limit = 1e-10, 1e-10
     assert abs(found.value / reference["loss"] - 1.0) < value_limit
     gradient = np.array(reference["gradient"])
     assert np.abs(found.gradient - gradient).max() / np.abs(gradient).max() < gradient_limit
