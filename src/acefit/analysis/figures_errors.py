@@ -294,7 +294,7 @@ def draw_weights(structures: pd.DataFrame, atoms: pd.DataFrame) -> Figure:
             continue
         low, high = weights[shown].min(), weights[shown].max()
         axes.set(yscale="log", xlabel=x_label, ylabel=y_label, xlim=padded_limits(x[shown]), ylim=(low / 2, high * 2))
-        if high > 3 * low:
+        if high > 100 * low:
             axes.yaxis.set_minor_formatter(NullFormatter())
         axes.scatter(
             x[shown], weights[shown], s=7, alpha=0.5 if shown.sum() < 5000 else 0.15, color=colour, linewidths=0, rasterized=True
