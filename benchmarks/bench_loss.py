@@ -2,8 +2,8 @@
 
     python benchmarks/bench_loss.py config/config.yaml [other/input.yaml ...] [--threads 1 2] [--repeats 9]
 
-Each configuration must have been run in the current directory (its dataset, neighbour lists, weights and final potential are read).
-Prints medians in microseconds per atom and evaluation and appends them with machine and versions to benchmarks/results/loss.json.
+Each configuration must have been run in the current directory: dataset, neighbour lists, weights and final potential are read.
+Prints medians in microseconds per atom and evaluation and adds them with machine and versions to benchmarks/results/loss.json.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def main() -> None:
             print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     out = Path("benchmarks/results")
     out.mkdir(parents=True, exist_ok=True)
-    machine = {"processor": processor(), "python": platform.python_version(), "numba": numba.__version__, "acefit": acefit.__version__}
+    versions = {"python": platform.python_version(), "numba": numba.__version__, "acefit": acefit.__version__}
     with (out / "loss.json").open("a") as stream:
-        stream.write(json.dumps({"machine": machine, "rows": rows}) + "\n")
+        stream.write(json.dumps({"processor": processor(), **versions, "rows": rows}) + "\n")
 
 
 if __name__ == "__main__":

@@ -59,12 +59,14 @@ CUBIC_DIAMOND = bulk("Si", "diamond", a=5.38, cubic=True)
 
 
 def scaled(atoms, volume_factor):
+    """Scale the volume."""
     out = atoms.copy()
     out.set_cell(out.cell * volume_factor ** (1 / 3), scale_atoms=True)
     return out
 
 
 def strained(atoms, amplitude, rng):
+    """Random symmetric strain, each component up to the amplitude."""
     out = atoms.copy()
     strain = rng.uniform(-amplitude, amplitude, (3, 3))
     out.set_cell(out.cell @ (np.eye(3) + 0.5 * (strain + strain.T)), scale_atoms=True)
@@ -72,12 +74,14 @@ def strained(atoms, amplitude, rng):
 
 
 def rattled(atoms, amplitude, rng):
+    """Gaussian displacements of all atoms, Angstrom."""
     out = atoms.copy()
     out.positions += rng.normal(0.0, amplitude, out.positions.shape)
     return out
 
 
 def shortest_distance(atoms):
+    """Shortest distance, periodic images included."""
     distances = neighbor_list("d", atoms, 6.0)
     return distances.min() if len(distances) else np.inf
 
@@ -98,6 +102,7 @@ def random_packing(n_atoms, volume_per_atom, minimum, rng):
 
 
 def cluster(n_atoms, minimum, rng):
+    """Atoms added one by one at bond length from a random earlier one."""
     positions = [np.zeros(3)]
     while len(positions) < n_atoms:
         direction = rng.normal(size=3)
@@ -119,7 +124,9 @@ def surface_110():
     """Four layers of the unreconstructed (110) surface, two atoms in each."""
     # In-plane [-1, 1, 0]/2 and [0, 0, 1], third axis [1, 1, 0], in units of the cubic cell; lengths a/sqrt(2), a, a sqrt(2)
     cell = make_supercell(bulk("Si", "diamond", a=5.38), [[1, -1, 0], [1, 1, -1], [0, 0, 2]])
-    flat = Atoms(cell.get_chemical_symbols(), scaled_positions=cell.get_scaled_positions(), cell=np.diag(cell.cell.lengths()), pbc=True)
+    flat = Atoms(
+        cell.get_chemical_symbols(), scaled_positions=cell.get_scaled_positions(), cell=np.diag(cell.cell.lengths()), pbc=True
+    )
     return slab(flat)
 
 
@@ -141,7 +148,10 @@ def build_structures():
             out.append(("rattle-16", rattled(scaled(primitive_222, rng.uniform(0.93, 1.07)), amplitude, rng)))
     for phase, repeat in {"beta-tin": (2, 2, 1), "sc": (2, 2, 2), "bcc": (2, 2, 2), "hcp": (2, 2, 1)}.items():
         for amplitude in (0.06, 0.12, 0.18):
-            out += [("rattle-dense", rattled(scaled(PHASES[phase] * repeat, rng.uniform(0.92, 1.1)), amplitude, rng)) for _ in range(2)]
+            out += [
+                ("rattle-dense", rattled(scaled(PHASES[phase] * repeat, rng.uniform(0.92, 1.1)), amplitude, rng))
+                for _ in range(2)
+            ]
     for amplitude in (0.0, 0.04, 0.08, 0.08, 0.12, 0.12, 0.16, 0.18):
         defect = rattled(scaled(primitive_222, rng.uniform(0.97, 1.03)), amplitude, rng)
         del defect[0]
@@ -186,7 +196,11 @@ def compute(number, group, atoms, work):
         input_data={
             "control": {"tprnfor": True, "tstress": True, "disk_io": "nowf", "outdir": str(scratch / "out")},
             "system": {"ecutwfc": ECUTWFC, "occupations": "smearing", "smearing": "gaussian", "degauss": DEGAUSS},
-            "electrons": {"conv_thr": CONV_THR_PER_ATOM * len(atoms), "electron_maxstep": 150, "mixing_beta": 0.5 if atoms.pbc.all() else 0.3},
+            "electrons": {
+                "conv_thr": CONV_THR_PER_ATOM * len(atoms),
+                "electron_maxstep": 150,
+                "mixing_beta": 0.5 if atoms.pbc.all() else 0.3,
+            },
         },
         kpts=kpts,
     )
@@ -198,7 +212,9 @@ def compute(number, group, atoms, work):
         record["converged"] = "convergence has been achieved" in text and "NOT achieved" not in text
         result = atoms.copy()
         stress = cell_atoms.get_stress() if atoms.pbc.all() else None
-        result.calc = SinglePointCalculator(result, energy=energy, forces=cell_atoms.get_forces(), **({} if stress is None else {"stress": stress}))
+        result.calc = SinglePointCalculator(
+            result, energy=energy, forces=cell_atoms.get_forces(), **({} if stress is None else {"stress": stress})
+        )
         result.info["config_type"] = group
         result.info["number"] = number
         buffer = io.StringIO()
@@ -210,7 +226,15 @@ def compute(number, group, atoms, work):
     temporary.write_text(json.dumps(record))
     temporary.rename(final)
     shutil.rmtree(scratch, ignore_errors=True)
-    print(number, group, len(atoms), "atoms", kpts, "converged" if record["converged"] else f"NOT converged {record.get('error', '')}", flush=True)
+    print(
+        number,
+        group,
+        len(atoms),
+        "atoms",
+        kpts,
+        "converged" if record["converged"] else f"NOT converged {record.get('error', '')}",
+        flush=True,
+    )
 
 
 def collect(work, n_structures):
@@ -233,6 +257,7 @@ def collect(work, n_structures):
 
 
 def main():
+    """Compute or collect."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--jobs", type=int, default=1)

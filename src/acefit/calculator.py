@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -34,11 +34,11 @@ class ACECalculator(Calculator):
     Notes
     -----
     Results: energy and free_energy (eV, equal), energies (per atom, eV), forces (eV/Angstrom), and for cells with a volume stress
-    (Voigt) and stresses (per atom, Voigt, sums to the stress times the number of atoms is not implied: they are the stress shared
-    by energy-neutral halves). Energies are on the fitted scale: reference energies of the fit are not added back.
+    and stresses (per atom, they add up to the stress; eV/Angstrom^3, ASE's sign and Voigt order). Energies are on the fitted
+    scale: references are not added back.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(
         self, potential: str | Path | Potential, threads: int | None = None, *, tables: bool = False, **options: Any
@@ -58,6 +58,7 @@ class ACECalculator(Calculator):
     ) -> None:
         """Fill `results`; called by ASE."""
         super().calculate(atoms, properties or ["energy"], system_changes)
+        assert self.atoms is not None
         structures = StructureSet.from_ase([self.atoms])
         neighbors = build(structures, self.potential.cutoff)
         result = predict_compiled(self._compiled, self._x, structures, neighbors, self.threads)
@@ -70,6 +71,7 @@ class ACECalculator(Calculator):
         }
         if np.isfinite(result.stresses).all():
             self.results["stress"] = result.stresses[0]
+            self.results["stresses"] = result.atomic_virials / self.atoms.get_volume()
 
     def projections(self, atoms: Atoms) -> NDArray[np.float64] | list[NDArray[np.float64]]:
         """B projections of every atom in canonical order, order-1 functions first.

@@ -1,8 +1,8 @@
 """The form of a potential that the kernels read, and the linear maps between it and the parameter vector.
 
 The parameter vector x is that of `acefit.potential.parameters`. Contraction matrix and product coefficients are linear in it:
-each row of a bond is a radial function (coefficients c_nlk) or, per density, all order-1 functions together; the fixed map from the
-simple base of the kernels to the g_k of the potential is folded in.
+each row of a bond is a radial function (coefficients c_nlk) or, per density, all order-1 functions together; the fixed map from
+the simple base of the kernels to the g_k of the potential is folded in.
 """
 
 from __future__ import annotations
@@ -269,7 +269,9 @@ def _build_shape(
     embeddings = [potential.embeddings[e] for e in elements]
     p_max = max(e.ndensity for e in embeddings)
     kind, parameters = np.zeros(n * n, dtype=np.int64), np.zeros((n * n, radial.N_BOND_PARAMETERS))
-    n_rows, row_start, row_l, row_a = np.zeros(n * n, dtype=np.int64), np.zeros(n * n, dtype=np.int64), [], []
+    n_rows, row_start = np.zeros(n * n, dtype=np.int64), np.zeros(n * n, dtype=np.int64)
+    row_l: list[int] = []
+    row_a: list[int] = []
     for b, (mu_i, mu_j) in enumerate(bonds):
         row_start[b] = len(row_l)
         bond = potential.bond(mu_i, mu_j)
@@ -343,9 +345,7 @@ def _tabulate(
         table = np.zeros((n_bins + 1, width))
         if k_rows[b]:
             base, dbase = np.zeros((k_rows[b], n_bins)), np.zeros((k_rows[b], n_bins))
-            radial.radial_base_into(
-                kind[b], parameters[b], shape.table, 0, k_rows[b], r, np.zeros((4, n_bins)), base, dbase
-            )
+            radial.radial_base_into(kind[b], parameters[b], shape.table, 0, k_rows[b], r, np.zeros((4, n_bins)), base, dbase)
             table[1:, 0 : 2 * bond.k_max : 2] = (maps[b] @ base).T
             table[1:, 1 : 2 * bond.k_max : 2] = (maps[b] @ dbase).T * h
         k = bond.k_max if k_rows[b] else 0

@@ -7,7 +7,7 @@ order the last l is coupled at the very end. The last coupling goes to total ang
 """
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from math import factorial, sqrt
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 ZERO = 1e-12
 
 
-@lru_cache(maxsize=None)
+@cache
 def clebsch_gordan(j1: int, m1: int, j2: int, m2: int, j: int, m: int) -> float:
     """C(j1 m1 j2 m2 | j m), real, Condon-Shortley phase; Racah's sum in exact arithmetic, so zeros are exact.
 
@@ -39,7 +39,7 @@ def clebsch_gordan(j1: int, m1: int, j2: int, m2: int, j: int, m: int) -> float:
     return (1 if total > 0 else -1) * sqrt(squared.numerator / squared.denominator)
 
 
-@lru_cache(maxsize=None)
+@cache
 def clebsch_gordan_tensor(j1: int, j2: int, j: int) -> NDArray[np.float64]:
     """Array [m1 + j1, m2 + j2, m + j] of all coefficients of one coupling."""
     tensor = np.zeros((2 * j1 + 1, 2 * j2 + 1, 2 * j + 1))
@@ -49,7 +49,7 @@ def clebsch_gordan_tensor(j1: int, j2: int, j: int) -> NDArray[np.float64]:
     return tensor
 
 
-@lru_cache(maxsize=None)
+@cache
 def coupling_tree(order: int) -> tuple[tuple[int, int], ...]:
     """Children of each tree node; 0..order-1 are the l's, order + i is the i-th intermediate, the last node couples to 0.
 
@@ -113,7 +113,7 @@ def coupling_tensor(ls: tuple[int, ...], lint: tuple[int, ...]) -> NDArray[np.fl
     return result
 
 
-@lru_cache(maxsize=None)
+@cache
 def complex_to_real(l: int) -> NDArray[np.complex128]:
     """Matrix U with Y_lm = sum_m' U[m + l, m' + l] S_lm' for the real harmonics S of `acefit.kernels.harmonics`."""
     u = np.zeros((2 * l + 1, 2 * l + 1), dtype=complex)

@@ -1,7 +1,7 @@
 """Shared product graph of one central element: every B function of order >= 2 as a sparse sum of products of A.
 
-Products are expanded in real harmonics with the generalised couplings folded in, equal products of different functions are shared,
-and each is computed from two smaller ones. The greedy choice of the split keeps the number of helper nodes small.
+Products are expanded in real harmonics with the couplings folded in, equal products of different functions are shared, and
+each is computed from two smaller ones. The greedy choice of the split keeps the number of helper nodes small.
 
 References
 ----------
@@ -9,7 +9,7 @@ Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), Fig. 2: recursive evaluatio
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ def expand_function(function: Function, start: dict[Channel, int]) -> tuple[NDAr
     return np.sort(index + np.array(first), axis=1), tensor[tuple(index.T)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _splits(order: int) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
     """Ways to divide the slots of a product in two parts, balanced ones first."""
     found = []

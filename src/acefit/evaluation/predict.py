@@ -14,6 +14,7 @@ from acefit.data.structures import StructureSet
 from acefit.errors import DataError
 from acefit.evaluation.grouping import Layout, build_layout
 from acefit.evaluation.threads import run_blocks
+from acefit.kernels import radial
 from acefit.kernels.energy import evaluate, project
 from acefit.potential.model import Potential
 
@@ -29,12 +30,14 @@ class Prediction(NamedTuple):
     energies : (S,) eV; atomic_energies : (A,) eV
     forces : (A, 3) eV/Angstrom
     stresses : (S, 6) eV/Angstrom^3, ASE sign, order xx yy zz yz xz xy; NaN without a cell
+    atomic_virials : (A, 6) eV, sum over the pairs of each centre of r_ij (x) dE_i/dr_j, symmetrised
     """
 
     energies: NDArray[np.float64]
     atomic_energies: NDArray[np.float64]
     forces: NDArray[np.float64]
     stresses: NDArray[np.float64]
+    atomic_virials: NDArray[np.float64]
 
 
 def element_indices(potential: Potential, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -67,7 +70,7 @@ def check_distances(compiled: Compiled, layout: Layout) -> None:
     if not vectors.shape[1]:
         return
     shortest = float(np.sqrt((vectors**2).sum(axis=0).min()))
-    least = float(compiled.shape.bond[:, -2].max(initial=0.0)) if compiled.shape.table.size else 1e-6
+    least = float(compiled.shape.bond[:, radial.TABLE_BIN].max(initial=0.0)) if compiled.shape.table.size else 1e-6
     if shortest < least:
         raise DataError(f"two atoms are {shortest:.3g} A apart; the potential needs at least {least:.3g} A")
 
@@ -91,11 +94,12 @@ def predict_compiled(
     compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList, threads: int | None = None
 ) -> Prediction:
     """As `predict`, with a compiled potential and its parameter vector."""
-    n_atoms, n_structures = len(structures.numbers), len(structures.offsets) - 1
+    n_atoms, n_structures = structures.n_atoms, structures.n_structures
     layout = _layout(compiled, structures, neighbors)
     energies = np.zeros(n_atoms)
-    forces, virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((layout.n_buffers, n_structures, 6))
+    forces, virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((layout.n_buffers, n_atoms, 6))
     shape, coefficients = compiled.shape, compiled.coefficients(x)
+    own_structure = np.arange(n_atoms, dtype=np.int64)
 
     def run(first: int, last: int) -> None:
         evaluate(
@@ -106,7 +110,8 @@ def predict_compiled(
             layout.groups,
             layout.block_groups,
             layout.block_buffer,
-            layout.structure,
+            # Virials are collected per atom: each counts as a structure of its own
+            own_structure,
             energies,
             forces,
             virials,
@@ -114,7 +119,9 @@ def predict_compiled(
 
     run_blocks(run, len(layout.block_buffer), threads)
     total = np.add.reduceat(energies, structures.offsets[:-1]) if n_structures else np.zeros(0)
-    return Prediction(total, energies, forces.sum(axis=0), voigt_stresses(virials.sum(axis=0), structures))
+    atomic_virials = virials.sum(axis=0)
+    virial = np.add.reduceat(atomic_virials, structures.offsets[:-1]) if n_structures else np.zeros((0, 6))
+    return Prediction(total, energies, forces.sum(axis=0), voigt_stresses(virial, structures), atomic_virials)
 
 
 def predict(
@@ -156,7 +163,9 @@ class Projections(NamedTuple):
     cut: NDArray[np.float64]
 
 
-def project_compiled(compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList) -> Projections:
+def project_compiled(
+    compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList
+) -> Projections:
     """B projections of all atoms (spec of the model, section 13)."""
     shape, potential = compiled.shape, compiled.potential
     n_atoms = len(structures.numbers)

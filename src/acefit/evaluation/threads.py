@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 
 import numba
 
@@ -34,6 +35,6 @@ def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int
         return
     n_chunks = min(n_blocks, threads * CHUNKS_PER_THREAD)
     bounds = [n_blocks * k // n_chunks for k in range(n_chunks + 1)]
-    jobs = [_pool(threads).submit(function, a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    jobs = [_pool(threads).submit(function, a, b) for a, b in pairwise(bounds)]
     for job in jobs:
         job.result()

@@ -5,7 +5,8 @@
     O   = sum over ordered bonds of mean((W W^T - 1)^2) + mean((W^T W - 1)^2), W = c_nk for each l
 
 R is the radial function without inner cutoff and without the narrow outer window of ChebExpCos, on 100 points from 1e-10 to the
-largest cutoff less 1e-5. Everything is linear or quadratic in the coefficients, so the gradients are exact (sub-gradients at kinks).
+largest cutoff less 1e-5. Everything is linear or quadratic in the coefficients, so the gradients are exact (sub-gradients at
+kinks).
 """
 
 from __future__ import annotations
@@ -96,13 +97,13 @@ class BondGrid(NamedTuple):
     Attributes
     ----------
     part : its place in the parameter vector; shape : of its crad
-    count : number of ordered bonds it stands for
+    multiplicity : number of ordered bonds it stands for
     factor : (n_grid,) of each point in the sums; derivatives : (3, k_max, n_grid)
     """
 
     part: slice
     shape: tuple[int, ...]
-    count: int
+    multiplicity: int
     factor: Floats
     derivatives: Floats
 

@@ -37,7 +37,7 @@ def sources_digest() -> str:
 def cache_directory() -> Path | None:
     """Folder for compiled kernels, None where the cache is off or nothing can be written there."""
     setting = os.environ.get("ACEFIT_KERNEL_CACHE", "")
-    if setting == "off" or config.DISABLE_JIT or config.BOUNDSCHECK:
+    if setting == "off" or config.DISABLE_JIT or os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0"):
         return None
     home = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "acefit"
     folder = home / f"kernels-{sources_digest()}"
@@ -54,12 +54,13 @@ _CACHE = cache_directory()
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     if _CACHE is None:
         return njit(error_model="numpy", **options)(function)
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(_CACHE)
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(_CACHE)
     try:
         return njit(error_model="numpy", cache=True, **options)(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -1,7 +1,7 @@
 """Energies, forces and virials: first pass over groups of atoms.
 
-Forces are sums of pair gradients g_ij = dE_i/dr_j: F_i += g_ij, F_j -= g_ij. Each block of groups writes to a buffer that no other
-block of the same call touches concurrently, so results do not depend on the number of threads.
+Forces are sums of pair gradients g_ij = dE_i/dr_j: F_i += g_ij, F_j -= g_ij. Each block of groups writes to a buffer that no
+other block of the same call touches concurrently, so results do not depend on the number of threads.
 
 References
 ----------
@@ -134,14 +134,14 @@ def forward_group(shape, coefficients, groups, group, work, lanes, reduced):
 
 @kernel
 def add_scaled(out, c, values):
-    """out += c values."""
+    """Out += c values."""
     for j in range(len(out)):
         out[j] += c * values[j]
 
 
 @kernel
 def add_product(out, a, b):
-    """out += a b, element by element."""
+    """Out += a b, element by element."""
     for j in range(len(out)):
         out[j] += a[j] * b[j]
 

@@ -7,6 +7,7 @@ single functions (docs/kernels.md derives the formulas).
 """
 
 import numpy as np
+
 from acefit.kernels import products, radial
 from acefit.kernels._jit import LANES, inlined, kernel
 from acefit.kernels.energy import add_scaled, evaluate_group, forward_group, largest_group, make_lanes
@@ -17,7 +18,8 @@ from acefit.kernels.pairs import CHUNK, dot, make_work, row_sum
 def residuals_into(low, high, offsets, targets, energies, forces, virials, slopes, losses):
     """Weighted squared errors of the structures low..high-1 and their derivatives.
 
-    losses gets the energy, force and stress part; slopes is (energy (n_structures,), force (n_atoms, 3), virial (n_structures, 3, 3)).
+    losses gets the energy, force and stress part; slopes is energy (n_structures,), force (n_atoms, 3) and virial
+    (n_structures, 3, 3).
     """
     for s in range(low, high):
         total = 0.0
@@ -157,7 +159,7 @@ def radial_adjoints_into(shape, groups, group, work, along_bond, u, v):
 
 @kernel
 def multiply(out, values):
-    """out *= values."""
+    """Out *= values."""
     for j in range(len(out)):
         out[j] *= values[j]
 
@@ -276,9 +278,7 @@ def loss_and_gradient(
         work, lanes, reduced = make_work(shape, n, True), make_lanes(shape), np.empty(LANES)
         delta, along_bond = np.empty((3, n)), np.empty(n)
         for group in range(low, high):
-            evaluate_group(
-                shape, coefficients, groups, group, work, lanes, reduced, delta, structure, energies, forces, virials
-            )
+            evaluate_group(shape, coefficients, groups, group, work, lanes, reduced, delta, structure, energies, forces, virials)
         losses[block] = 0.0
         residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
         if dct.shape[0] == 0:

@@ -9,7 +9,7 @@ References
 Bigi, Fraux, Browning, Ceriotti, J. Chem. Phys. 159, 064802 (2023): Cartesian recursion and gradients of solid harmonics.
 """
 
-from functools import lru_cache
+from functools import cache
 from math import sqrt
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ def _add(row: NDArray[np.int64], factor: NDArray[np.float64], target: tuple[int,
     row[(*target, place)], factor[(*target, place)] = source, value
 
 
-@lru_cache(maxsize=None)
+@cache
 def harmonics_tables(l_max: int) -> HarmonicsTables:
     """Build the constants.
 

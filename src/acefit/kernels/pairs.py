@@ -103,7 +103,7 @@ def geometry_into(vectors, start, n, work):
 
 @kernel
 def contract_into(coefficients, k_rows, base, out):
-    """out = sum_k coefficients[k] base[k]; four rows at a time save loads and stores of out."""
+    """Fill out with sum_k coefficients[k] base[k]; four rows at a time save loads and stores of out."""
     n = len(out)
     for j in range(n):
         out[j] = 0.0
