@@ -101,7 +101,7 @@ def coupling_tensor(ls: tuple[int, ...], lint: tuple[int, ...]) -> NDArray[np.fl
         return np.ones(1)
     momenta = tree_momenta(ls, lint)
     # parts[i]: the slots below entry i and the tensor over their m's and, last, the entry's own M
-    parts = {i: ((i,), np.eye(2 * l + 1)) for i, l in enumerate(ls)}
+    parts: dict[int, tuple[tuple[int, ...], NDArray[np.float64]]] = {i: ((i,), np.eye(2 * l + 1)) for i, l in enumerate(ls)}
     for i, (a, b) in enumerate(coupling_tree(len(ls))):
         (slots_a, tensor_a), (slots_b, tensor_b) = parts.pop(a), parts.pop(b)
         node = clebsch_gordan_tensor(momenta[a], momenta[b], momenta[len(ls) + i])

@@ -37,7 +37,9 @@ def sources_digest() -> str:
 def cache_directory() -> Path | None:
     """Folder for compiled kernels, None where the cache is off or nothing can be written there."""
     setting = os.environ.get("ACEFIT_KERNEL_CACHE", "")
-    if setting == "off" or config.DISABLE_JIT or os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0"):
+    # The checking modes compile differently (or not at all) without a trace in the sources
+    is_checking = any(os.environ.get(name, "0") not in ("", "0") for name in ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"))
+    if setting == "off" or is_checking:
         return None
     home = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "acefit"
     folder = home / f"kernels-{sources_digest()}"
