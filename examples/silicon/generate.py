@@ -8,7 +8,7 @@ written to the work directory as soon as it is finished, so that a stopped run c
 
 Physics: LDA (Perdew-Zunger), norm-conserving Si.pz-vbc.UPF, plane waves to ECUTWFC, Gaussian smearing DEGAUSS,
 no spin polarisation (isolated atom included, so that all structures lie on one energy surface), gamma-centred
-k-points with at most KSPACING between them. The energy is Quantum ESPRESSO's total energy with smearing, the free energy,
+k-points with at most KSPACING between them (KSPACING_ONE_ATOM in one-atom cells). The energy is Quantum ESPRESSO's total energy with smearing, the free energy,
 which is the one consistent with the forces. Directions without periodicity get VACUUM of empty space and one k-point.
 """
 
@@ -36,6 +36,7 @@ PSEUDOPOTENTIAL = "Si.pz-vbc.UPF"
 ECUTWFC = 24.0  # Ry
 DEGAUSS = 0.01  # Ry
 KSPACING = 0.30  # 1/Angstrom, with the factor 2 pi
+KSPACING_ONE_ATOM = 0.18  # metallic one-atom cells: with 0.30 the energy jumps by 50 meV/atom from one grid to the next
 VACUUM = 9.0  # Angstrom between images
 CONV_THR_PER_ATOM = 1e-10  # Ry
 SEED = 20261
@@ -187,7 +188,8 @@ def compute(number, group, atoms, work):
         cell_atoms.set_cell(np.ptp(atoms.positions, axis=0) + VACUUM)
         cell_atoms.center()
     reciprocal = 2 * np.pi * np.linalg.norm(cell_atoms.cell.reciprocal(), axis=1)
-    kpts = [max(1, int(np.ceil(k / KSPACING))) if p else 1 for k, p in zip(reciprocal, atoms.pbc, strict=True)]
+    spacing = KSPACING_ONE_ATOM if len(atoms) == 1 else KSPACING
+    kpts = [max(1, int(np.ceil(k / spacing))) if p else 1 for k, p in zip(reciprocal, atoms.pbc, strict=True)]
     scratch = work / f"run-{number:03d}"
     calculator = Espresso(
         profile=EspressoProfile("pw.x", PSEUDO_DIRECTORY),
