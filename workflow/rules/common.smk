@@ -23,6 +23,7 @@ try:
     DATASET = f"results/shared/dataset-{stages.dataset_digest(CONFIG)}"
     NEIGHBORS = stages.neighborlists_params(CONFIG)
     DATA_FILES = [entry["path"] for entry in stages.data_files(CONFIG)]
+    REFERENCE_FILES = stages.reference_files(CONFIG)
     POTENTIAL_FILES = stages.potential_files(CONFIG)
     WEIGHT_FILE = (stages.weights_params(CONFIG)["weighting"] or {}).get("filename", [])
 except AcefitError as error:

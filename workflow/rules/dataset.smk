@@ -1,6 +1,7 @@
 rule dataset:
     input:
         files=DATA_FILES,
+        references=REFERENCE_FILES,
     output:
         structures=f"{DATASET}/structures.parquet",
         atoms=f"{DATASET}/atoms.parquet",

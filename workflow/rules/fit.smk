@@ -23,7 +23,9 @@ rule fit:
         "../envs/acefit.yaml"
     threads: fit_threads
     resources:
-        mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
+        mem_mb=lambda wildcards, input: int(stages.fit_memory(CONFIG) or 2000 + 20 * input.size_mb),
+        # What the user allows a fit, 0 without a limit; unlike mem_mb no guess, so that a fit may be refused for it
+        limit_mb=int(stages.fit_memory(CONFIG) or 0),
     params:
         settings=lambda wildcards: stages.fit_params(CONFIG, int(wildcards.cycle)),
         step=lambda wildcards: int(wildcards.step),

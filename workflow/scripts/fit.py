@@ -21,4 +21,5 @@ with job_context(snakemake):
         path_to_potential=snakemake.output.potential,
         path_to_metrics=snakemake.output.metrics,
         path_to_result=snakemake.output.result,
+        max_memory=snakemake.resources.limit_mb or None,
     )
