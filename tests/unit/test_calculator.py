@@ -51,6 +51,12 @@ def test_calculator__without_a_cell_has_no_stress():
         atoms.get_stress()
 
 
+def test_calculator__stresses_of_atoms_add_up_to_the_stress():
+    atoms = random_structures(("Al", "Cu"))[0].copy()
+    atoms.calc = ACECalculator(random_potential(2))
+    np.testing.assert_allclose(atoms.get_stresses().sum(axis=0), atoms.get_stress(), rtol=0, atol=1e-13)
+
+
 def test_calculator__projections_are_arrays_where_all_have_one_length():
     calculator = ACECalculator(DEMO)
     mixed = calculator.projections(Atoms("AlNi", [[0, 0, 0], [0.5, 0.8, 2.2]]))

@@ -225,9 +225,20 @@ def test_predict__stresses_need_a_volume():
     assert np.isfinite(found.stresses[1]).all()
 
 
+def test_predict__virials_of_atoms_add_up_to_the_stress():
+    compiled = compiled_random(2)
+    frames = [atoms for atoms in random_structures(compiled.potential.elements) if atoms.cell.rank == 3]
+    structures, _ = prepared(frames, 1.0)
+    found = evaluate(compiled, frames)
+    sums = np.add.reduceat(found.atomic_virials, structures.offsets[:-1]) / structures.volumes()[:, None]
+    np.testing.assert_allclose(sums, found.stresses, rtol=0, atol=1e-13)
+
+
 def test_predict__no_structures_give_empty_results():
     found = evaluate(compiled_random(1), [])
-    assert [len(values) for values in found] == [0, 0, 0, 0]
+    assert not any(len(values) for values in found)
+    assert found.forces.shape == (0, 3)
+    assert found.stresses.shape == (0, 6)
     projections = project_compiled(compiled_random(1), compiled_random(1).layout.vector(), *prepared([], 5.0))
     assert projections.values == []
 

@@ -4,7 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import numba
 import pytest
 
 import acefit
@@ -42,8 +41,8 @@ def test_sources_digest__changes_with_any_kernel_source(tmp_path, monkeypatch):
 
 @pytest.fixture
 def jit_on(monkeypatch):
-    monkeypatch.setattr(numba.config, "DISABLE_JIT", 0)
-    monkeypatch.setattr(numba.config, "BOUNDSCHECK", None)
+    for name in ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.usefixtures("jit_on")
@@ -71,10 +70,10 @@ def test_cache_directory__is_none_where_it_is_off_or_cannot_be_made(tmp_path, mo
 
 
 @pytest.mark.usefixtures("jit_on")
-@pytest.mark.parametrize("check", ["DISABLE_JIT", "BOUNDSCHECK"])
+@pytest.mark.parametrize("check", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
 def test_cache_directory__is_none_in_check_modes(check, tmp_path, monkeypatch):
     monkeypatch.setenv("ACEFIT_KERNEL_CACHE", str(tmp_path))
-    monkeypatch.setattr(numba.config, check, 1)
+    monkeypatch.setenv(check, "1")
     assert _jit.cache_directory() is None
 
 
