@@ -9,6 +9,9 @@ from workflow_runs import ROOT, planned, run, write_config, write_dataset
 
 pytestmark = pytest.mark.e2e
 
+# What Snakemake can see while the basis, a checkpoint, is still to be made
+AFTER_BASIS = {"potential": 1, "predict": 1, "report": 1}
+LADDER = "results/tiny/basis/ladder.yaml"
 AFTER_FIT = {"fit": 4, "select": 2, "potential": 1, "predict": 1, "report": 1}
 
 
@@ -39,11 +42,9 @@ def test_nothing_changed__nothing_runs(finished, tmp_path):
     [
         {"loss": {"kappa": 0.4}},
         {"loss": {"L1_coeffs": 2e-8, "L2_coeffs": 1e-8}},  # the same values, exchanged
-        {"loss": {"w1_rad": 1e-8}},
-        {"optimizer": "L-BFGS-B"},
-        {"maxiter": 7},
+        {"optimizer": "L-BFGS-B", "maxiter": 7},
     ],
-    ids=["kappa", "exchanged", "smoothness", "optimizer", "maxiter"],
+    ids=["kappa", "exchanged", "optimizer"],
 )
 def test_fit_settings__rerun_fit_and_after(finished, tmp_path, changes):
     assert dry(finished, tmp_path, {"fit": changes}).jobs == AFTER_FIT
@@ -53,20 +54,18 @@ def test_weighting__reruns_weights_fit_and_after(finished, tmp_path):
     assert dry(finished, tmp_path, {"fit": {"weighting": {"DElow": 0.5}}}).jobs == {"weights": 1, **AFTER_FIT}
 
 
-@pytest.mark.parametrize("key", ["nradmax_by_orders", "lmax_by_orders"])
-def test_basis_size__reruns_basis_fit_and_after(own_copy, tmp_path, key):
-    value = {"nradmax_by_orders": [5, 2], "lmax_by_orders": [0, 2]}[key]
+@pytest.mark.parametrize(("key", "value"), [("nradmax_by_orders", [5, 1]), ("lmax_by_orders", [0, 2])], ids=["nradmax", "lmax"])
+def test_basis_size__reruns_basis_fit_and_after(own_copy, tmp_path, key, value):
     config = write_config(tmp_path, {"potential": {"functions": {"ALL": {key: value}}}})
-    behind_the_checkpoint = {"basis": 1, "potential": 1, "predict": 1, "report": 1}
-    assert planned(own_copy, config).jobs == behind_the_checkpoint
-    assert run(own_copy, config, "results/tiny/basis/ladder.yaml").jobs == {"basis": 1}
-    assert planned(own_copy, config).jobs == AFTER_FIT
+    assert planned(own_copy, config).jobs == {"basis": 1, **AFTER_BASIS}
+    assert run(own_copy, config, LADDER).jobs == {"basis": 1}
+    assert set(planned(own_copy, config).jobs) == set(AFTER_FIT)
 
 
 def test_largest_rcut__reruns_basis_neighborlists_fit_and_after(own_copy, tmp_path):
     config = write_config(tmp_path, {"potential": {"bonds": {"ALL": {"rcut": 4.2}}}})
-    assert planned(own_copy, config).jobs == {"basis": 1, "neighborlists": 2, "potential": 1, "predict": 1, "report": 1}
-    assert run(own_copy, config, "results/tiny/basis/ladder.yaml").jobs == {"basis": 1}
+    assert planned(own_copy, config).jobs == {"basis": 1, "neighborlists": 2, **AFTER_BASIS}
+    assert run(own_copy, config, LADDER).jobs == {"basis": 1}
     assert planned(own_copy, config).jobs == {"neighborlists": 2, **AFTER_FIT}
 
 
@@ -88,8 +87,9 @@ def test_fit_cycles__chain_of_one_step(own_copy, tmp_path):
 
 
 def test_ladder__one_more_step_leaves_earlier_ones_alone(own_copy, tmp_path):
-    config = write_config(tmp_path, {"potential": {"functions": {"number_of_functions_per_element": 8}}})
-    assert run(own_copy, config, "results/tiny/basis/ladder.yaml").jobs == {"basis": 1}
+    longer = {"nradmax_by_orders": [4, 1, 1], "lmax_by_orders": [0, 1, 0]}
+    config = write_config(tmp_path, {"potential": {"functions": {"ALL": longer}}})
+    assert run(own_copy, config, LADDER).jobs == {"basis": 1}
     answer = planned(own_copy, config)
     assert answer.jobs == {"fit": 2, "select": 1, "potential": 1, "predict": 1, "report": 1}
     assert answer.fits == [(2, 0), (2, 1)]
@@ -97,7 +97,7 @@ def test_ladder__one_more_step_leaves_earlier_ones_alone(own_copy, tmp_path):
 
 def test_basis_built_again_with_the_same_content__leaves_fits_alone(own_copy, tmp_path):
     config = write_config(tmp_path)
-    assert run(own_copy, config, "--force", "results/tiny/basis/ladder.yaml").jobs == {"basis": 1}
+    assert run(own_copy, config, "--force", LADDER).jobs == {"basis": 1}
     assert "fit" not in planned(own_copy, config).jobs
 
 
