@@ -5,7 +5,7 @@ The blocks depend on the structures only, never on the number of threads, so nei
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,15 @@ class Layout(NamedTuple):
         return int(self.block_buffer.max(initial=0)) + 1
 
 
+def sum_per_range(values: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[Any]:
+    """Sums of the ranges offsets[k] .. offsets[k + 1] - 1 along the first axis; zero for empty ones, where reduceat is not."""
+    result = np.zeros((len(offsets) - 1, *values.shape[1:]), dtype=values.dtype)
+    filled = np.flatnonzero(np.diff(offsets))
+    if len(filled):
+        result[filled] = np.add.reduceat(values, offsets[:-1][filled])
+    return result
+
+
 def balanced_blocks(cost: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
     """Boundaries (n_blocks + 1,) of consecutive ranges of nearly equal cost; blocks may be empty."""
     total = np.concatenate([[0], np.cumsum(cost)])
@@ -76,7 +85,7 @@ def build_layout(
         block_structures = np.zeros_like(block_atoms)
         block_buffer = np.arange(len(block_atoms) - 1, dtype=np.int64)
     else:
-        per_structure = np.add.reduceat(cost, structures.offsets[:-1]) if n_atoms else np.zeros(0, dtype=np.int64)
+        per_structure = sum_per_range(cost, structures.offsets)
         block_structures = balanced_blocks(per_structure, min(N_BLOCKS, max(len(per_structure), 1)))
         block_atoms = structures.offsets[block_structures]
         block_buffer = np.zeros(len(block_structures) - 1, dtype=np.int64)

@@ -12,7 +12,7 @@ from acefit.basis.compiled import Compiled, compile_potential
 from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, build_layout
+from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels import radial
 from acefit.kernels.energy import evaluate, project
@@ -94,7 +94,7 @@ def predict_compiled(
     compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList, threads: int | None = None
 ) -> Prediction:
     """As `predict`, with a compiled potential and its parameter vector."""
-    n_atoms, n_structures = structures.n_atoms, structures.n_structures
+    n_atoms = structures.n_atoms
     layout = _layout(compiled, structures, neighbors)
     energies = np.zeros(n_atoms)
     forces, virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((layout.n_buffers, n_atoms, 6))
@@ -118,9 +118,9 @@ def predict_compiled(
         )
 
     run_blocks(run, len(layout.block_buffer), threads)
-    total = np.add.reduceat(energies, structures.offsets[:-1]) if n_structures else np.zeros(0)
+    total = sum_per_range(energies, structures.offsets)
     atomic_virials = virials.sum(axis=0)
-    virial = np.add.reduceat(atomic_virials, structures.offsets[:-1]) if n_structures else np.zeros((0, 6))
+    virial = sum_per_range(atomic_virials, structures.offsets)
     return Prediction(total, energies, forces.sum(axis=0), voigt_stresses(virial, structures), atomic_virials)
 
 

@@ -28,8 +28,17 @@ def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int
     """Call function(first, last) for consecutive ranges that cover all blocks.
 
     The ranges depend on the number of threads; what is computed for each block must not.
+
+    Raises
+    ------
+    ValueError
+        If the number of threads is less than 1.
     """
-    threads = min(threads or default_threads(), max(n_blocks, 1))
+    if threads is None:
+        threads = default_threads()
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    threads = min(threads, max(n_blocks, 1))
     if threads == 1:
         function(0, n_blocks)
         return

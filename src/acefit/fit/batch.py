@@ -13,7 +13,7 @@ from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, build_layout
+from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
 from acefit.evaluation.predict import check_distances, element_indices
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels.gradient import loss_and_gradient
@@ -67,7 +67,7 @@ class BatchResult(NamedTuple):
 
 def _usable(weights: Floats, values: Floats, what: str) -> Floats:
     """Weights of the values that exist; a positive weight on a missing value is an error."""
-    missing = ~np.isfinite(values).reshape(len(weights), -1).all(axis=1)
+    missing = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if (weights[missing] > 0.0).any():
         raise DataError(f"{int((weights[missing] > 0).sum())} {what} have a weight but no reference value")
     return np.where(missing, 0.0, weights)
@@ -147,7 +147,7 @@ class Batch:
 
         run_blocks(run, n_blocks, self.threads)
         gradient = compiled.parameter_gradient(dmatrix.sum(axis=0), dct.sum(axis=0)) if with_gradient else None
-        total = np.add.reduceat(energies, structures.offsets[:-1]) if n_structures else np.zeros(0)
+        total = sum_per_range(energies, structures.offsets)
         periodic = (np.abs(np.linalg.det(structures.cells)) > 0.0)[:, None]
         stresses = np.where(periodic, virials / self.targets.volume[:, None], np.nan)
         return BatchResult(losses.sum(axis=0), total, forces, stresses, gradient)

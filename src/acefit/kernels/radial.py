@@ -204,6 +204,8 @@ def table_into(bond, table, first, k_rows, r, base, dbase):
 @kernel
 def radial_base_into(kind, bond, table, first, k_rows, r, work, base, dbase):
     """Fill base and dbase (k_rows, >= len(r)) at the distances r of one bond; work needs four rows."""
+    if k_rows == 0:
+        return
     if kind == TABLE:
         table_into(bond, table, first, k_rows, r, base, dbase)
         return

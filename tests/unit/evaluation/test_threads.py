@@ -32,5 +32,11 @@ def test_run_blocks__passes_errors_on():
         run_blocks(work, 8, 2)
 
 
+@pytest.mark.parametrize("threads", [0, -1])
+def test_run_blocks__needs_a_thread(threads):
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        run_blocks(lambda first, last: None, 5, threads)
+
+
 def test_default_threads__is_positive():
     assert default_threads() >= 1
