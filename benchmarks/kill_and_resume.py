@@ -2,9 +2,9 @@
 
     python benchmarks/kill_and_resume.py config.yaml [--kills 5] [--cores 2] [--seed 1] [--folder /tmp/somewhere]
 
-Runs the workflow twice in two fresh folders. In the second one the whole process group is killed (SIGKILL) after a random time while a
-fit is running, unlocked and started again. Prints how far the fit was at each kill, and whether all potentials and metrics
-are the same, byte for byte. Status 1 if anything differs.
+Runs the workflow twice in two fresh folders. In the second one the whole process group is killed (SIGKILL) at random moments
+while a fit is running, unlocked and started again. Prints how far the fit was at each kill, and whether all potentials and
+metrics are the same, byte for byte. Status 1 if anything differs.
 """
 
 from __future__ import annotations
