@@ -57,7 +57,7 @@ def _time_per_evaluation(train: pd.DataFrame) -> pd.Series:
 
 
 def tabulate_cycles(cycles: pd.DataFrame, reasons: Mapping[tuple[int, int], str]) -> pd.DataFrame:
-    """Table for readers: one row per cycle, errors of train and test side by side (meV/atom, meV/Angstrom), why it stopped."""
+    """Table for readers: one row per cycle, errors of train and test side by side (meV/atom, eV/Angstrom), why it stopped."""
     rows = []
     for _, part in cycles.groupby(KEY, sort=True) if len(cycles) else ():
         train = part[part["subset"] == "train"].iloc[0]
@@ -75,7 +75,7 @@ def tabulate_cycles(cycles: pd.DataFrame, reasons: Mapping[tuple[int, int], str]
         }
         for subset, values in (("train", train), ("test", test.iloc[0] if len(test) else None)):
             row[f"{subset}_rmse_epa"] = np.nan if values is None else 1000 * float(values["rmse_epa"])
-            row[f"{subset}_rmse_f_comp"] = np.nan if values is None else 1000 * float(values["rmse_f_comp"])
+            row[f"{subset}_rmse_f_comp"] = np.nan if values is None else float(values["rmse_f_comp"])
         row["stopped"] = reasons.get((row["step"], row["cycle"]), "")
         rows.append(row)
     return pd.DataFrame(rows)

@@ -15,6 +15,7 @@ from acefit.analysis.figure_set import RunData
 from acefit.analysis.figures_fit import duration
 
 LABELS = {
+    "structures": "energies",
     "n_structures": "structures",
     "n_atoms": "atoms",
     "rmse_epa": "energy RMSE",
@@ -46,7 +47,7 @@ TABLE_UNITS = {
     "energy_error": "meV/atom",
     "force_error_max": "eV/Å",
     **dict.fromkeys(("train_rmse_epa", "test_rmse_epa"), "meV/atom"),
-    **dict.fromkeys(("train_rmse_f_comp", "test_rmse_f_comp"), "meV/Å"),
+    **dict.fromkeys(("train_rmse_f_comp", "test_rmse_f_comp"), "eV/Å"),
     **dict.fromkeys(("seconds", "cpu_seconds"), "s"),
     "memory_mb": "MB",
 }

@@ -48,7 +48,7 @@ def test_tabulate_cycles__has_one_row_per_cycle_with_its_reason():
     assert list(table["selected"]) == ["", "yes"]
     assert list(table["stopped"]) == ["", "converged"]
     assert table.loc[1, "train_rmse_epa"] == pytest.approx(5.0)
-    assert table.loc[0, "test_rmse_f_comp"] == pytest.approx(200.0)
+    assert table.loc[0, "test_rmse_f_comp"] == pytest.approx(0.2)
 
 
 def test_tabulate_timing__is_in_the_order_of_the_pipeline():
