@@ -21,11 +21,11 @@ import numba
 
 import acefit
 from acefit.config import loading, stages
+from acefit.fit.inputs import read_fit_data
 from acefit.fit.loss import Loss, LossSettings
 from acefit.fit.run import FitData
 from acefit.potential.bbasis import read_potential
 from acefit.potential.model import Potential
-from acefit.steps.fit import read_fit_data
 
 SETTINGS = LossSettings(kappa=0.3, l1=1e-8, l2=1e-8, w0=1e-8, w1=1e-8, w2=1e-8)
 

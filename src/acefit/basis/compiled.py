@@ -22,7 +22,7 @@ from acefit.kernels.core import pair_core, zbl_screened
 from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
 from acefit.kernels.harmonics import harmonics_tables
 from acefit.kernels.model import Coefficients, Shape
-from acefit.potential.model import Bond, Function, Potential
+from acefit.potential.model import Bond, Embedding, Function, Potential
 from acefit.potential.parameters import ParameterLayout, parameter_layout
 
 KINDS = {
@@ -256,6 +256,14 @@ def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
     return Compiled(potential, shape, layout, tuple(graphs), to_rows, tuple(maps), tuple(ranges), tuple(blocks))
 
 
+def _embedding_parameters(embeddings: list[Embedding]) -> NDArray[np.float64]:
+    """Prefactor and exponent of each density, shape (n_elements, p_max, 2); zero where an element has fewer densities."""
+    result = np.zeros((len(embeddings), max(e.ndensity for e in embeddings), 2))
+    for i, embedding in enumerate(embeddings):
+        result[i, : embedding.ndensity] = np.reshape(embedding.parameters, (-1, 2))
+    return result
+
+
 def _build_shape(
     potential: Potential,
     graphs: list[ProductGraph],
@@ -267,7 +275,6 @@ def _build_shape(
     """Arrays of the analytic form."""
     elements, n = potential.elements, len(potential.elements)
     embeddings = [potential.embeddings[e] for e in elements]
-    p_max = max(e.ndensity for e in embeddings)
     kind, parameters = np.zeros(n * n, dtype=np.int64), np.zeros((n * n, radial.N_BOND_PARAMETERS))
     n_rows, row_start = np.zeros(n * n, dtype=np.int64), np.zeros(n * n, dtype=np.int64)
     row_l: list[int] = []
@@ -285,9 +292,6 @@ def _build_shape(
                 row_a.append(int(first))
         n_rows[b] = len(row_l) - row_start[b]
     l_max = np.array([max((l for _, _, l in g.channels), default=0) for g in graphs], dtype=np.int64)
-    exponents = np.zeros((n, p_max, 2))
-    for i, embedding in enumerate(embeddings):
-        exponents[i, : embedding.ndensity] = np.reshape(embedding.parameters, (-1, 2))
     modes = {bond.inner_cutoff_type for bond in potential.bonds.values()}
     if "zbl" in modes and len(modes) > 1:
         raise PotentialError(f"all bonds must have the same inner_cutoff_type, found {', '.join(sorted(modes))}")
@@ -312,7 +316,7 @@ def _build_shape(
         left=np.concatenate([g.left for g in graphs]),
         right=np.concatenate([g.right for g in graphs]),
         embedding=np.array([EMBEDDINGS[e.npot] for e in embeddings], dtype=np.int64),
-        embedding_parameters=exponents,
+        embedding_parameters=_embedding_parameters(embeddings),
         core_cut=np.array([[e.rho_core_cut, e.drho_core_cut] for e in embeddings]),
         has_core=bool((parameters[:, radial.CORE_MODE] != radial.CORE_NONE).any()),
         is_zbl="zbl" in modes,

@@ -7,15 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from acefit.artifacts import file_digest, read_arrays, read_yaml, write_table, write_yaml
+from acefit.artifacts import file_digest, read_yaml, write_table, write_yaml
 from acefit.basis.ladder import extend
-from acefit.data.storage import read_neighborlist, read_structures
-from acefit.data.weights import Weights
-from acefit.errors import ArtifactError
+from acefit.fit.inputs import read_fit_data
 from acefit.fit.restarts import select_best
-from acefit.fit.run import FitData, FitJob, FitOutcome, run_fit
+from acefit.fit.run import FitJob, FitOutcome, run_fit
 from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import read_potential, write_potential
 from acefit.potential.model import Potential
@@ -105,58 +101,6 @@ def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_
     best = Path(paths_to_previous[select_best([read_yaml(path)["loss"] for path in paths_to_previous])])
     log.info("starting from %s", best.with_name("potential.yaml"))
     return read_potential(best.with_name("potential.yaml"))
-
-
-def read_fit_data(
-    potential: Potential,
-    paths_to_dataset: tuple[str | Path, str | Path],
-    paths_to_weights: tuple[str | Path, str | Path],
-    paths_to_shards: Sequence[str | Path],
-) -> tuple[FitData, FitData | None]:
-    """Training and test data of a finished weights stage; None if there is no test set.
-
-    Parameters
-    ----------
-    potential : Potential
-        Its cutoff must be within that of the neighbour lists.
-    paths_to_dataset : tables of structures and of atoms
-    paths_to_weights : tables of weights per structure and per atom
-    paths_to_shards : neighbour lists
-
-    Raises
-    ------
-    ArtifactError
-        If the tables do not belong together, or there is no training structure.
-    """
-    structures = read_structures(*paths_to_dataset)
-    neighbors = read_neighborlist(paths_to_shards, structures)
-    if neighbors.cutoff < potential.cutoff:
-        raise ArtifactError(
-            f"the neighbour lists reach to {neighbors.cutoff} Å but the potential needs {potential.cutoff} Å; "
-            "run the neighborlists stage with the cutoff of the potential"
-        )
-    table = read_arrays(paths_to_weights[0], "weights")
-    atoms = read_arrays(paths_to_weights[1], "weights_atoms")
-    if not np.array_equal(table["structure"], structures.ids) or len(atoms["atom"]) != structures.n_atoms:
-        raise ArtifactError(
-            f"{paths_to_weights[0]} or {paths_to_weights[1]} does not belong to {paths_to_dataset[0]}; "
-            "run the weights stage again"
-        )
-    weights = Weights(energy=table["w_energy"], force=atoms["w_force"], stress=table["w_stress"])
-    subsets: list[FitData | None] = []
-    for subset in ("train", "test"):
-        chosen = np.flatnonzero(table["subset"] == subset)
-        part = FitData(
-            structures.select(chosen),
-            neighbors.select(chosen),
-            weights.select(chosen, structures),
-            table["effective_energy"][chosen],
-        )
-        subsets.append(part if len(chosen) else None)
-    train, test = subsets
-    if train is None:
-        raise ArtifactError(f"{paths_to_weights[0]} has no training structure; run the weights stage again")
-    return train, test
 
 
 def _describe(outcome: FitOutcome, n_atoms: int) -> dict[str, Any]:
