@@ -37,6 +37,8 @@ def kill_in_the_middle(folder, config, number):
         command(folder, config, TARGET),
         cwd=folder,
         start_new_session=True,
+        # A suite that was started in the background ignores Ctrl-C, and its children would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
