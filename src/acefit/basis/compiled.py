@@ -277,10 +277,9 @@ def _build_shape(
     embeddings = [potential.embeddings[e] for e in elements]
     kind, parameters = np.zeros(n * n, dtype=np.int64), np.zeros((n * n, radial.N_BOND_PARAMETERS))
     n_rows, row_start = np.zeros(n * n, dtype=np.int64), np.zeros(n * n, dtype=np.int64)
-    row_l: list[int] = []
-    row_a: list[int] = []
+    rows: list[tuple[int, int]] = []
     for b, (mu_i, mu_j) in enumerate(bonds):
-        row_start[b] = len(row_l)
+        row_start[b] = len(rows)
         bond = potential.bond(mu_i, mu_j)
         if bond is None:
             continue
@@ -288,9 +287,8 @@ def _build_shape(
         kind[b], parameters[b] = radial_kind(bond), bond_parameters(bond, (mu_i, mu_j))
         for (element, _, l), first in zip(graph.channels, graph.starts, strict=True):
             if element == mu_j:
-                row_l.append(l)
-                row_a.append(int(first))
-        n_rows[b] = len(row_l) - row_start[b]
+                rows.append((l, int(first)))
+        n_rows[b] = len(rows) - row_start[b]
     l_max = np.array([max((l for _, _, l in g.channels), default=0) for g in graphs], dtype=np.int64)
     modes = {bond.inner_cutoff_type for bond in potential.bonds.values()}
     if "zbl" in modes and len(modes) > 1:
@@ -306,8 +304,8 @@ def _build_shape(
         bond=parameters,
         table=np.zeros((0, 0)),
         row_start=row_start,
-        row_l=np.array(row_l, dtype=np.int64),
-        row_a=np.array(row_a, dtype=np.int64),
+        row_l=np.array([l for l, _ in rows], dtype=np.int64),
+        row_a=np.array([a for _, a in rows], dtype=np.int64),
         n_a=np.array([g.n_a for g in graphs], dtype=np.int64),
         n_nodes=np.array([g.n_nodes for g in graphs], dtype=np.int64),
         node_start=node_starts[:-1],

@@ -35,7 +35,8 @@ def make_labels():
 
 def make_prediction():
     forces = np.array([[0.0, 0, 0], [0, 0.3, 0.4], [0, 0, 0.1]])
-    return Prediction(np.array([-4.1, -6.2]), np.array([-4.1, -3.1, -3.1]), forces, np.array([[0.02] * 6, [np.nan] * 6]))
+    stresses = np.array([[0.02] * 6, [np.nan] * 6])
+    return Prediction(np.array([-4.1, -6.2]), np.array([-4.1, -3.1, -3.1]), forces, stresses, np.zeros((3, 6)))
 
 
 def test_build_tables__puts_predictions_beside_references():
