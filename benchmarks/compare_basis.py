@@ -2,45 +2,30 @@
 
     python benchmarks/compare_basis.py --peers DIR [--only NAME ...] [--table docs-table.md]
 
-DIR is a Python environment with `bin/pacemaker` (not part of acefit; its licence is academic and non-commercial). Every case is
-an input of both programs. Without a ladder pacemaker runs with `--no-fit` and its `target_potential.yaml` is compared; with one
-it makes one iteration per step, and the file of every ladder step is compared.
+DIR is an environment with pacemaker (see `peer`). Every case is an input of both programs. Without a ladder pacemaker runs with
+`--no-fit` and its `target_potential.yaml` is compared; with one it makes one iteration per step, and the file of every step is
+compared.
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
+from ase import Atoms
 
 from acefit.basis.ladder import build_plan
 from acefit.potential.bbasis import read_potential, write_potential
 from acefit.potential.combine import resolve_potential
 from acefit.potential.model import Potential
 from acefit.potential.parameters import parameter_layout
+from peer import argument_parser, run_pacemaker, write_frames
 
 EMBEDDINGS = {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1, 1, 0.5], "ndensity": 2}}
 BONDS = {"ALL": {"radbase": "SBessel", "radparameters": [5.25], "rcut": 5, "dcut": 0.01, "NameOfCutoffFunction": "cos"}}
-# Written with the environment of pacemaker, whose pandas has to read it
-DATASET = """
-import sys
-import numpy as np, pandas as pd
-from ase import Atoms
-symbols = (sys.argv[1].split(",") * 4)[:4]
-corners = np.array([[0, 0, 0], [2.5, 0, 0], [0, 2.5, 0], [0, 0, 2.5]])
-rows = []
-for shift in (0.0, 0.1, 0.2):
-    atoms = Atoms(symbols, positions=corners * (1 + shift), cell=[12, 12, 12], pbc=True)
-    energy = shift - 1.0
-    rows.append(dict(ase_atoms=atoms, energy=energy, energy_corrected=energy, forces=np.zeros((4, 3))))
-pd.DataFrame(rows).to_pickle("data.pckl.gzip", compression="gzip", protocol=4)
-"""
 
 
 class Case(NamedTuple):
@@ -171,10 +156,23 @@ CASES = (
 )
 
 
+def invent_structures(elements: list[str]) -> list[Atoms]:
+    """Three structures of four atoms with all elements, as a fit without meaning needs them."""
+    symbols = (elements * 4)[:4]
+    corners = np.array([[0, 0, 0], [2.5, 0, 0], [0, 2.5, 0], [0, 0, 2.5]])
+    structures = []
+    for shift in (0.0, 0.1, 0.2):
+        atoms = Atoms(symbols, positions=corners * (1 + shift), cell=[12, 12, 12], pbc=True)
+        atoms.info |= {"dft_energy": shift - 1.0, "name": f"scaled-{shift}"}
+        atoms.arrays["dft_forces"] = np.zeros((4, 3))
+        structures.append(atoms)
+    return structures
+
+
 def run_peer(case: Case, peers: Path, folder: Path) -> None:
     """Run pacemaker on a case; the files it writes are left in the folder."""
     elements = [case.potential["element"]] if "element" in case.potential else case.potential["elements"]
-    subprocess.run([peers / "bin" / "python", "-c", DATASET, ",".join(elements)], cwd=folder, check=True)
+    write_frames({folder / "data.pckl.gzip": invent_structures(elements)}, peers)
     potential = dict(case.potential)
     for element in case.initial:
         alone = section(
@@ -192,12 +190,7 @@ def run_peer(case: Case, peers: Path, folder: Path) -> None:
         "fit": fit,
         "backend": {"evaluator": "tensorpot", "batch_size": 10, "display_step": 50},
     }
-    (folder / "input.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    options = [] if case.ladder else ["--no-fit"]
-    command = [peers / "bin" / "pacemaker", *options, "--no-predict", "input.yaml"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{case.name}: pacemaker ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}")
+    run_pacemaker(content, folder, peers, *([] if case.ladder else ["--no-fit"]))
 
 
 def differences(ours: Potential, theirs: Potential, with_order: bool, with_values: bool) -> list[str]:
@@ -245,8 +238,7 @@ def compare(case: Case, peers: Path) -> tuple[Potential, int, list[str]]:
 
 def main() -> int:
     """Run all cases and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=Path, required=True, help="environment with bin/pacemaker")
+    parser = argument_parser(__doc__)
     parser.add_argument("--only", nargs="*", help="names of the cases to run")
     parser.add_argument("--table", type=Path, help="write the table to this file as well")
     arguments = parser.parse_args()

@@ -1,24 +1,17 @@
 """Compare weights, reference energies and splits with those of pacemaker, run beside as it is.
 
-pacemaker is not part of acefit and not needed by it; its licence is academic and non-commercial. Install it into an
-environment of its own (``pip install python-ace tensorpotential``) and give that environment's folder::
-
     python benchmarks/compare_weights.py --peers DIR
 
-Each case is one run of ``pacemaker --no-fit --no-predict`` (about ten seconds) on invented structures of Al, Cu and Ni; its file
-``fitting_data_info.pckl.gzip`` is compared with what acefit makes of the same input. The table is printed as Markdown.
+DIR is an environment with pacemaker (see `peer`). Each case is one run of ``pacemaker --no-fit --no-predict``
+(about ten seconds) on invented structures of Al, Cu and Ni; its file ``fitting_data_info.pckl.gzip`` is compared with what acefit
+makes of the same input. The table is printed as Markdown.
 """
 
-import argparse
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import ase.io
 import numpy as np
-import yaml
 from ase import Atoms
 
 from acefit.data.readers import read_files
@@ -28,21 +21,7 @@ from acefit.data.storage import Dataset, with_energies
 from acefit.data.unpickle import read_pickled_frame
 from acefit.data.weighting import assign_weights
 from acefit.data.weights import Weighting
-
-TO_FRAME = """
-import sys
-import pandas as pd
-from ase.io import read
-rows = []
-for atoms in read(sys.argv[1], ":"):
-    row = {"ase_atoms": atoms, "name": atoms.info["name"], "energy": atoms.info["dft_energy"],
-           "forces": atoms.arrays.pop("dft_forces"), "energy_corrected": atoms.info["dft_energy"] + 3.0 * len(atoms)}
-    row |= {key: atoms.info[key] for key in ("w_factor", "w_energy") if key in atoms.info}
-    row |= {key: atoms.arrays.pop(key) for key in ("w_forces", "w_forces_mask") if key in atoms.arrays}
-    atoms.info.clear()
-    rows.append(row)
-pd.DataFrame(rows).to_pickle(sys.argv[2], compression="gzip", protocol=4)
-"""
+from peer import argument_parser, run_pacemaker, write_frames
 
 POTENTIAL = {
     "deltaSplineBins": 0.001,
@@ -121,15 +100,13 @@ def invent_structures(n_structures: int, seed: int, kind: str) -> list[Atoms]:
     return frames
 
 
-def write_frames(folder: Path, peers: Path) -> None:
-    """Write the invented structures in pacemaker's format, with the pandas of its own environment."""
-    for seed, (kind, n_structures) in enumerate({"data": 60, "test": 20, "special": 40, "given": 40, "ternary": 80}.items()):
-        ase.io.write(folder / f"{kind}.xyz", invent_structures(n_structures, seed, kind), format="extxyz")
-        command = [peers / "bin" / "python", "-c", TO_FRAME, folder / f"{kind}.xyz", folder / f"{kind}.pckl.gzip"]
-        subprocess.run(command, check=True)
+def invent_files(folder: Path) -> dict[Path, list[Atoms]]:
+    """Structures of all files of the cases."""
+    numbers = {"data": 60, "test": 20, "special": 40, "given": 40, "ternary": 80}
+    return {folder / f"{kind}.pckl.gzip": invent_structures(n, seed, kind) for seed, (kind, n) in enumerate(numbers.items())}
 
 
-def run_pacemaker(case: dict[str, Any], folder: Path, peers: Path) -> None:
+def run_peer(case: dict[str, Any], folder: Path, peers: Path) -> None:
     """Run pacemaker on a case without fitting."""
     data: dict[str, Any] = {"filename": str(folder.parent / f"{case.get('file', 'data')}.pckl.gzip")}
     data |= {
@@ -147,11 +124,7 @@ def run_pacemaker(case: dict[str, Any], folder: Path, peers: Path) -> None:
         "fit": fit,
         "backend": {"evaluator": "tensorpot"},
     }
-    (folder / "input.yaml").write_text(yaml.safe_dump(settings))
-    command = [peers / "bin" / "pacemaker", "--no-fit", "--no-predict", "input.yaml"]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1"}
-    with (folder / "output.txt").open("w") as output:
-        subprocess.run(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, check=True)
+    run_pacemaker(settings, folder, peers, "--no-fit")
 
 
 def run_acefit(case: dict[str, Any], folder: Path) -> tuple[Dataset, Weighting]:
@@ -173,7 +146,7 @@ def run_acefit(case: dict[str, Any], folder: Path) -> tuple[Dataset, Weighting]:
 def compare(case: dict[str, Any], folder: Path, peers: Path) -> dict[str, Any]:
     """Largest relative differences between both; structures of each subset must be the same."""
     folder.mkdir()
-    run_pacemaker(case, folder, peers)
+    run_peer(case, folder, peers)
     data, weighting = run_acefit(case, folder.parent)
     structures, row = data.structures, {"structures": "", "energies": 0.0, "w_energy": 0.0, "w_forces": 0.0, "distance": 0.0}
     sizes = []
@@ -204,13 +177,12 @@ def _relative(ours: Any, theirs: Any) -> float:
 
 def main() -> None:
     """Run all cases and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=Path, required=True, help="folder of the environment with pacemaker")
+    parser = argument_parser(__doc__)
     parser.add_argument("--only", help="run only the cases whose name contains this")
     args = parser.parse_args()
     print("| case | structures | energy_corrected | w_energy | w_forces | effective energy |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
-        write_frames(Path(name), args.peers)
+        write_frames(invent_files(Path(name)), args.peers)
         for number, (title, case) in enumerate(CASES.items()):
             if args.only and args.only not in title:
                 continue

@@ -142,8 +142,8 @@ CASES = (
     ),
     Case(
         "ternary-limit",
-        "30 functions per element, w0 alone, three densities for one element",
-        section("Ni Al Cu", {"number_of_functions_per_element": 30, **TERNARY}, Cu=shifted(1, 1, 1, 0.5, -0.2, 0.3)),
+        "30 functions per element, w0 alone, three densities",
+        section("Ni Al Cu", {"number_of_functions_per_element": 30, **TERNARY}, ALL=shifted(1, 1, 1, 0.5, -0.2, 0.3)),
         {"kappa": 0.7, "w0_rad": 1e-2},
         energy_based(energy="cohesive", nfit=10),
     ),

@@ -81,5 +81,5 @@ def _run(command: list[Any], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(
-            f"{Path(command[0]).name} in {folder} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
+            f"{Path(command[0]).name} in {folder} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-500:]}"
         )
