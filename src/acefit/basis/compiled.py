@@ -108,7 +108,7 @@ def bond_parameters(bond: Bond, pair: tuple[str, str]) -> NDArray[np.float64]:
 
 
 def _zbl_parameters(bond: Bond, pair: tuple[str, str], out: NDArray[np.float64]) -> None:
-    """Screening length and outer switch of the ZBL core (spec of the model, 10.1)."""
+    """Screening length and outer switch of the ZBL core."""
     zi, zj = (atomic_numbers[symbol] for symbol in pair)
     a = 0.46850 / (zi**0.23 + zj**0.23)
     out[radial.ZBL_ZZ], out[radial.ZBL_A] = zi * zj, a

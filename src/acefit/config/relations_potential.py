@@ -10,7 +10,7 @@ from acefit.config.potential_section import BondSettings, PotentialDefinition, S
 from acefit.config.problems import Problem, nearest
 from acefit.config.source import KeyPath
 
-ZBL_ELEMENTS = 103  # the spec of the ZBL mode ends at lawrencium
+ZBL_ELEMENTS = 103  # lawrencium: the mode is defined up to there
 MAX_ORDER = 6
 BOND_DEFAULTS = BondSettings()
 KEPT_BY_SINGLE_FORM = ("r_in", "delta_in", "inner_cutoff_type")

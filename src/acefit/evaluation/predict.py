@@ -166,7 +166,7 @@ class Projections(NamedTuple):
 def project_compiled(
     compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList
 ) -> Projections:
-    """B projections of all atoms (spec of the model, section 13)."""
+    """B projections of all atoms, and what the derivatives by the coefficients need: dE/dc_p = dF/drho_p B."""
     shape, potential = compiled.shape, compiled.potential
     n_atoms = len(structures.numbers)
     layout = _layout(compiled, structures, neighbors)

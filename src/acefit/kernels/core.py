@@ -1,4 +1,4 @@
-"""Core repulsion of one pair (spec of the model, section 10)."""
+"""Core repulsion of one pair."""
 
 from math import cos, exp, pi, sin
 

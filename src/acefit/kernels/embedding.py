@@ -1,4 +1,4 @@
-"""Embedding functions phi(rho; m) with first and second derivative (spec of the model, section 9)."""
+"""Embedding functions phi(rho; m) with first and second derivative."""
 
 from math import copysign, exp
 

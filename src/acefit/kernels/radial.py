@@ -1,6 +1,6 @@
 """Radial base functions of a bond at many distances, rows over pairs.
 
-All radial bases of the spec are linear maps of two simple families times a window W(r), so the map is folded into the
+All radial bases of the file format are linear maps of two simple families times a window W(r), so the map is folded into the
 contraction matrix (`acefit.basis.compiled`) and the kernels only know the families:
 
     Chebyshev (ChebExpCos, ChebPow, ChebLinear):  b_m = T_m(x(r)) W(r),   m = 0..K
@@ -33,7 +33,7 @@ CORE_NONE, CORE_EXPONENTIAL, CORE_EXPONENTIAL_WINDOW, CORE_ZBL = 0, 1, 2, 3
 
 @kernel
 def f_poly(r, r0, width):
-    """Polynomial step from 1 at r0 - width to 0 at r0, with its derivative (spec section 2)."""
+    """Polynomial step from 1 at r0 - width to 0 at r0, with its derivative; twice continuously differentiable."""
     if r <= r0 - width:
         return 1.0, 0.0
     if r >= r0:
