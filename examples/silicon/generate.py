@@ -8,8 +8,9 @@ written to the work directory as soon as it is finished, so that a stopped run c
 
 Physics: LDA (Perdew-Zunger), norm-conserving Si.pz-vbc.UPF, plane waves to ECUTWFC, Gaussian smearing DEGAUSS,
 no spin polarisation (isolated atom included, so that all structures lie on one energy surface), gamma-centred
-k-points with at most KSPACING between them (KSPACING_ONE_ATOM in one-atom cells). The energy is Quantum ESPRESSO's total energy with smearing, the free energy,
-which is the one consistent with the forces. Directions without periodicity get VACUUM of empty space and one k-point.
+k-points with at most KSPACING between them (KSPACING_ONE_ATOM in one-atom cells). The energy is Quantum ESPRESSO's total energy
+with smearing, the free energy, which is the one consistent with the forces. Directions without periodicity get VACUUM of empty
+space and one k-point.
 """
 
 import argparse
