@@ -26,6 +26,7 @@ Plain = dict[str, Any]
 UNTELLING_NAMES = ("config", "input")
 PERTURBATIONS = ("noise_relative_sigma", "noise_absolute_sigma", "randomize_func_coeffs")
 _RCUT = re.compile(r"\brcutij:\s*([-+.\deE]+)")
+_SPECIES = re.compile(r"\bspeciesblock:\s*['\"]?([A-Z][a-z]?)\b")
 _METADATA = re.compile(r"^metadata:.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -69,6 +70,14 @@ def neighbor_cutoff(config: Config) -> float:
             raise ConfigError(f"{path}: no bond (rcutij) in this file; is it a B-basis potential?")
         cutoffs += found
     return max(cutoffs)
+
+
+def potential_elements(config: Config) -> list[str]:
+    """Elements of the potential, those of its files included, so that structures with others are noticed when they are read."""
+    elements = set(config.basis.elements) if isinstance(config.basis, PotentialDefinition) else set()
+    for path in potential_files(config):
+        elements.update(_SPECIES.findall(Path(path).read_text(encoding="utf-8")))
+    return sorted(elements)
 
 
 def data_files(config: Config) -> list[dict[str, str]]:
@@ -139,7 +148,7 @@ def dataset_params(config: Config) -> Plain:
     reading = ("energy_key", "forces_key", "stress_key", "group_key", "on_bad_structure", "minimum_distance")
     return {
         "files": data_files(config),
-        "reading": {key: getattr(data, key) for key in reading},
+        "reading": {**{key: getattr(data, key) for key in reading}, "elements": potential_elements(config)},
         "reference_energy": reference_energy(config),
     }
 

@@ -223,6 +223,11 @@ def test_neighbor_cutoff__explains_foreign_files():
         stages.neighbor_cutoff(config_with(potential="empty.yaml"))
 
 
+def test_dataset_params__name_the_elements_of_the_potential():
+    assert stages.dataset_params(config_with())["reading"]["elements"] == ["Al", "Ni"]
+    assert stages.dataset_params(config_with(potential="old.yaml"))["reading"]["elements"] == ["Al", "Ni"]
+
+
 def test_potential_files__are_found_beside_the_configuration(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     Path("input.yaml").write_text(yaml.safe_dump({**BASE, "potential": {"filename": "old.yaml"}}), encoding="utf-8")
