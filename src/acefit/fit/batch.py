@@ -14,7 +14,7 @@ from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
 from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
-from acefit.evaluation.predict import check_distances, element_indices
+from acefit.evaluation.predict import check_distances, element_indices, voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels.gradient import loss_and_gradient
 
@@ -148,9 +148,7 @@ class Batch:
         run_blocks(run, n_blocks, self.threads)
         gradient = compiled.parameter_gradient(dmatrix.sum(axis=0), dct.sum(axis=0)) if with_gradient else None
         total = sum_per_range(energies, structures.offsets)
-        periodic = (np.abs(np.linalg.det(structures.cells)) > 0.0)[:, None]
-        stresses = np.where(periodic, virials / self.targets.volume[:, None], np.nan)
-        return BatchResult(losses.sum(axis=0), total, forces, stresses, gradient)
+        return BatchResult(losses.sum(axis=0), total, forces, voigt_stresses(virials, structures), gradient)
 
 
 def build_batch(
