@@ -121,6 +121,8 @@ class Batch:
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
         energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
         losses = np.zeros((n_blocks, 3))
+        # A writable copy once, not in each range of blocks: a read-only view would compile a second kernel
+        offsets = np.array(structures.offsets)
         n = n_blocks if with_gradient else 0
         dmatrix, dct = np.zeros((n, *coefficients.matrix.shape)), np.zeros((n, *coefficients.ct.shape))
 
@@ -133,7 +135,7 @@ class Batch:
                 layout.groups,
                 layout.block_groups,
                 layout.block_structures,
-                np.array(structures.offsets),
+                offsets,
                 layout.structure,
                 self.targets,
                 slopes,
