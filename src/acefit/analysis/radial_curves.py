@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.basis.compiled import base_map, bond_parameters, radial_kind
-from acefit.kernels.radial import NONE, radial_base_into
+from acefit.basis.compiled import base_maps, bond_parameters, radial_base, radial_kind
 from acefit.potential.model import Bond, Potential
 
 SHORTEST = 0.02
@@ -45,13 +44,7 @@ def evaluate_base(bond: Bond, pair: tuple[str, str], r: NDArray[np.float64]) -> 
     -------
     base : (G, K)
     """
-    kind, to_base = radial_kind(bond), base_map(bond)
-    n_rows = to_base.shape[1]
-    simple, slopes = np.zeros((n_rows, len(r))), np.zeros((n_rows, len(r)))
-    if kind != NONE and n_rows:
-        work, table = np.zeros((4, len(r))), np.zeros((0, 0))
-        radial_base_into(kind, bond_parameters(bond, pair), table, 0, n_rows, r, work, simple, slopes)
-    return (to_base @ simple).T
+    return radial_base(radial_kind(bond), bond_parameters(bond, pair), base_maps(bond), r)[0].T
 
 
 def compute_radial_curves(potential: Potential, n_points: int = 400) -> list[RadialCurves]:

@@ -1,8 +1,8 @@
 """The form of a potential that the kernels read, and the linear maps between it and the parameter vector.
 
-The parameter vector x is that of `acefit.potential.parameters`. Contraction matrix and product coefficients are linear in it:
-each row of a bond is a radial function (coefficients c_nlk) or, per density, all order-1 functions together; the fixed map from
-the simple base of the kernels to the g_k of the potential is folded in.
+The parameter vector x is that of `acefit.potential.parameters`. Contraction matrices and term coefficients are linear in it:
+each row of a bond is a radial function (coefficients c_nlk) or, per density, all order-1 functions together; the fixed maps from
+the Chebyshev polynomials of the kernels to the g_k of the potential are folded in.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from math import pi, sqrt
 
 import numpy as np
 from ase.data import atomic_numbers
+from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acefit.basis.graph import ProductGraph, build_graph
 from acefit.errors import PotentialError
 from acefit.kernels import radial
+from acefit.kernels._jit import LANES
 from acefit.kernels.core import pair_core, zbl_screened
 from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
 from acefit.kernels.harmonics import harmonics_tables
@@ -34,7 +36,10 @@ KINDS = {
 }
 EMBEDDINGS = {"FinnisSinclair": FINNIS_SINCLAIR, "FinnisSinclairShiftedScaled": SHIFTED_SCALED}
 
-__all__ = ["Compiled", "base_map", "bond_parameters", "compile_potential", "radial_kind"]
+BaseMaps = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Maps (k_max, k_rows) from the polynomials P and Q of `acefit.kernels.radial` to the g_k of a bond."""
+
+__all__ = ["Compiled", "base_map", "base_maps", "bond_parameters", "compile_potential", "radial_kind"]
 
 
 def radial_kind(bond: Bond) -> int:
@@ -47,7 +52,7 @@ def radial_kind(bond: Bond) -> int:
 
 
 def base_map(bond: Bond) -> NDArray[np.float64]:
-    """Matrix (k_max, k_rows) from the base of the kernels to the g_k of the bond."""
+    """Matrix (k_max, n) from T_m times a window, or for spherical Bessel functions sin(m t)/(m t), to the g_k of the bond."""
     kind, k_max = radial_kind(bond), bond.k_max
     if kind == radial.NONE or k_max == 0:
         return np.zeros((k_max, 0))
@@ -84,6 +89,25 @@ def _bessel_map(k_max: int, rcut: float) -> NDArray[np.float64]:
         result[n] = (f + sqrt(e / d_previous) * result[n - 1]) / sqrt(d)
         d_previous = d
     return result
+
+
+def base_maps(bond: Bond) -> BaseMaps:
+    """Polynomials P and Q of every g_k of the bond in Chebyshev polynomials T_0, T_1, ..."""
+    kind, simple = radial_kind(bond), base_map(bond)
+    n = simple.shape[1]
+    if kind == radial.SINE:
+        # sin(m t)/(m t) = rc/(pi m) sin t/r U_m-1(cos t), where U_m-1 = 2 (T_m-1 + T_m-3 + ...), with T_0 counted once
+        value = np.zeros((n, n + 1))
+        for m in range(1, n + 1):
+            value[m - 1, np.arange(m - 1, -1, -2)] = 2.0
+            value[m - 1, 0] = min(value[m - 1, 0], 1.0)
+            value[m - 1] *= bond.rcut / (pi * m)
+        return simple @ value, simple @ np.eye(n, n + 1, 1)
+    slope = np.zeros((n, n))
+    for m in range(1, n):
+        derivative = chebyshev.chebder(np.eye(n)[m])
+        slope[m, : len(derivative)] = derivative
+    return simple, simple @ slope
 
 
 def bond_parameters(bond: Bond, pair: tuple[str, str]) -> NDArray[np.float64]:
@@ -130,6 +154,31 @@ def _zbl_second_derivative(r: float, a: float) -> float:
     return float(np.sum(terms * (d**2 / r + 2.0 * d / r**2 + 2.0 / r**3)))
 
 
+def radial_base(
+    kind: int, parameters: NDArray[np.float64], maps: BaseMaps, r: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """g_k and dg_k/dr of a bond at distances r, (k_max, n) each.
+
+    Parameters
+    ----------
+    kind : radial family; parameters : from `bond_parameters`; maps : from `base_maps`
+    r : (n,) Angstrom
+    """
+    k_rows, n_slots = maps[0].shape[1], -(-len(r) // LANES)
+    pairs = np.ones((n_slots, radial.N_PAIR, LANES))
+    distances = np.full(n_slots * LANES, 1.0)
+    distances[: len(r)] = r
+    pairs[:, radial.R] = distances.reshape(-1, LANES)
+    pairs[:, radial.INVERSE] = 1.0 / pairs[:, radial.R]
+    base = np.zeros((n_slots, max(k_rows, 1), LANES))
+    radial.arguments_into(kind, parameters, pairs, 0, n_slots)
+    radial.base_into(kind, parameters, np.zeros((0, 0)), 0, k_rows, pairs, 0, n_slots, base.shape[1], base, base)
+    polynomials = base.transpose(1, 0, 2).reshape(base.shape[1], -1)[:k_rows]
+    p, q = maps[0] @ polynomials, maps[1] @ polynomials
+    f0, f1, f2 = (pairs[:, row].ravel() for row in (radial.F0, radial.F1, radial.F2))
+    return (f0 * p)[:, : len(r)], (f1 * q + f2 * p)[:, : len(r)]
+
+
 @dataclass(frozen=True, eq=False)
 class Compiled:
     """Shape arrays, and the maps between x and the kernels' coefficients.
@@ -139,8 +188,10 @@ class Compiled:
     shape : what the kernels read
     layout : of the parameter vector
     graphs : product graph of each element
-    to_rows : sparse (n_matrix_rows * k_max, n_parameters), contraction matrix before the base maps
-    maps : base map of each ordered bond
+    to_rows : sparse (n_matrix_rows * k_max, n_parameters), coefficients of the g_k in the rows of the contraction matrices
+    maps : base maps of each ordered bond
+    row_ranges : rows of each ordered bond in the contraction matrices
+    term_blocks : per element: its first term, place in x, number of functions of order >= 2, and of densities
     """
 
     potential: Potential
@@ -148,41 +199,43 @@ class Compiled:
     layout: ParameterLayout
     graphs: tuple[ProductGraph, ...]
     to_rows: csr_array
-    maps: tuple[NDArray[np.float64], ...]
+    maps: tuple[BaseMaps, ...]
     row_ranges: tuple[tuple[int, int], ...]
-    product_blocks: tuple[tuple[int, int, int, int], ...]
+    term_blocks: tuple[tuple[int, int, int, int], ...]
 
     @property
     def n_rows(self) -> int:
-        """Rows of the contraction matrix."""
-        return max((stop for _, stop in self.row_ranges), default=0)
+        """Rows of the contraction matrices, with rows to spare for the last block."""
+        return max((stop for _, stop in self.row_ranges), default=0) + radial.ROW_BLOCK
 
     @property
     def k_width(self) -> int:
-        """Columns of the contraction matrix."""
-        return int(max(self.shape.k_rows.max(), 1))
+        """Columns of the contraction matrices: even, because the kernels take them two at a time."""
+        return 2 * int(max((self.shape.k_rows.max() + 1) // 2, 1))
 
     def coefficients(self, x: NDArray[np.float64]) -> Coefficients:
         """Kernel coefficients of a parameter vector."""
         raw = (self.to_rows @ x).reshape(self.n_rows, -1)
-        matrix = np.zeros((self.n_rows, self.k_width))
-        for (start, stop), base in zip(self.row_ranges, self.maps, strict=True):
-            matrix[start:stop, : base.shape[1]] = raw[start:stop, : base.shape[0]] @ base
+        matrices = np.zeros((2, self.n_rows, self.k_width))
+        for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
+            for matrix, base in zip(matrices, maps, strict=True):
+                matrix[start:stop, : base.shape[1]] = raw[start:stop, : base.shape[0]] @ base
         p_max = int(self.shape.n_density.max())
-        ct = np.zeros((len(self.shape.left), p_max))
-        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.product_blocks, strict=True):
+        ct = np.zeros((p_max, len(self.shape.inner)))
+        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.term_blocks, strict=True):
             c = x[offset : offset + n_functions * p].reshape(n_functions, p)
-            ct[first : first + graph.n_nodes, :p] = graph.couplings.T @ c
-        return Coefficients(matrix, ct)
+            ct[:p, first : first + graph.n_terms] = (graph.couplings.T @ c).T
+        return Coefficients(matrices[0], matrices[1], ct)
 
-    def parameter_gradient(self, dmatrix: NDArray[np.float64], dct: NDArray[np.float64]) -> NDArray[np.float64]:
+    def parameter_gradient(self, slopes: Coefficients) -> NDArray[np.float64]:
         """Gradient with respect to x from that with respect to the kernels' coefficients."""
-        raw = np.zeros((self.n_rows, self.to_rows.shape[0] // max(self.n_rows, 1)))
-        for (start, stop), base in zip(self.row_ranges, self.maps, strict=True):
-            raw[start:stop, : base.shape[0]] = dmatrix[start:stop, : base.shape[1]] @ base.T
+        raw = np.zeros((self.n_rows, self.to_rows.shape[0] // self.n_rows))
+        for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
+            for matrix, base in zip((slopes.value, slopes.slope), maps, strict=True):
+                raw[start:stop, : base.shape[0]] += matrix[start:stop, : base.shape[1]] @ base.T
         gradient = np.asarray(self.to_rows.T @ raw.ravel())
-        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.product_blocks, strict=True):
-            dc = graph.couplings @ dct[first : first + graph.n_nodes, :p]
+        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.term_blocks, strict=True):
+            dc = graph.couplings @ slopes.ct[:p, first : first + graph.n_terms].T
             gradient[offset : offset + n_functions * p] += dc.ravel()
         return gradient
 
@@ -194,12 +247,13 @@ def _row_map(
     order_one: list[list[tuple[Function, int]]],
     bonds: list[tuple[str, str]],
 ) -> tuple[csr_array, list[tuple[int, int]]]:
-    """Sparse map from x to the rows of all bonds, and the range of rows of each bond."""
+    """Sparse map from x to the rows of all bonds, and the range of rows of each bond; bonds begin at whole blocks of rows."""
     k_max = max((bond.k_max for bond in potential.bonds.values()), default=1)
     entries: list[tuple[int, int]] = []
     ranges, row = [], 0
     for mu_i, mu_j in bonds:
         element = potential.elements.index(mu_i)
+        row = -(-row // radial.ROW_BLOCK) * radial.ROW_BLOCK
         start, bond = row, potential.bond(mu_i, mu_j)
         if bond is None:
             ranges.append((start, start))
@@ -217,7 +271,7 @@ def _row_map(
         row += p
         ranges.append((start, row))
     index = np.array(entries, dtype=np.int64).reshape(-1, 2)
-    shape = (row * k_max, layout.n_parameters)
+    shape = ((row + radial.ROW_BLOCK) * k_max, layout.n_parameters)
     return csr_array((np.ones(len(index)), (index[:, 0], index[:, 1])), shape=shape), ranges
 
 
@@ -244,16 +298,21 @@ def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
     maps = []
     for (mu_i, mu_j), (start, stop) in zip(bonds, ranges, strict=True):
         bond = potential.bond(mu_i, mu_j)
-        maps.append(np.zeros((0, 0)) if bond is None or start == stop else base_map(bond))
-    node_starts = np.concatenate([[0], np.cumsum([g.n_nodes for g in graphs])]).astype(np.int64)
+        maps.append((np.zeros((0, 0)), np.zeros((0, 0))) if bond is None or start == stop else base_maps(bond))
+    term_starts = _starts([g.n_terms for g in graphs])
     blocks = []
-    for element, items, first in zip(elements, higher, node_starts[:-1], strict=True):
+    for element, items, first in zip(elements, higher, term_starts[:-1], strict=True):
         p = potential.embeddings[element].ndensity
         blocks.append((int(first), items[0][1] if items else 0, len(items), p))
-    shape = _build_shape(potential, graphs, bonds, ranges, maps, node_starts)
+    shape = _build_shape(potential, graphs, bonds, ranges, maps)
     if tables:
         shape, maps = _tabulate(potential, shape, bonds, ranges, maps)
     return Compiled(potential, shape, layout, tuple(graphs), to_rows, tuple(maps), tuple(ranges), tuple(blocks))
+
+
+def _starts(sizes: list[int]) -> NDArray[np.int64]:
+    """Ranges of consecutive parts, one more than there are parts."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def _embedding_parameters(embeddings: list[Embedding]) -> NDArray[np.float64]:
@@ -269,8 +328,7 @@ def _build_shape(
     graphs: list[ProductGraph],
     bonds: list[tuple[str, str]],
     ranges: list[tuple[int, int]],
-    maps: list[NDArray[np.float64]],
-    node_starts: NDArray[np.int64],
+    maps: list[BaseMaps],
 ) -> Shape:
     """Arrays of the analytic form."""
     elements, n = potential.elements, len(potential.elements)
@@ -294,10 +352,11 @@ def _build_shape(
     if "zbl" in modes and len(modes) > 1:
         raise PotentialError(f"all bonds must have the same inner_cutoff_type, found {', '.join(sorted(modes))}")
     harmonics = harmonics_tables(int(l_max.max()))
+    term_starts = _starts([g.n_terms for g in graphs])
     return Shape(
         n_elements=n,
         kind=kind,
-        k_rows=np.array([m.shape[1] for m in maps], dtype=np.int64),
+        k_rows=np.array([value.shape[1] for value, _ in maps], dtype=np.int64),
         n_rows=n_rows,
         matrix_start=np.array([start for start, _ in ranges], dtype=np.int64),
         table_start=np.zeros(n * n, dtype=np.int64),
@@ -308,11 +367,18 @@ def _build_shape(
         row_a=np.array([a for _, a in rows], dtype=np.int64),
         n_a=np.array([g.n_a for g in graphs], dtype=np.int64),
         n_nodes=np.array([g.n_nodes for g in graphs], dtype=np.int64),
-        node_start=node_starts[:-1],
+        node_start=_starts([g.n_nodes for g in graphs])[:-1],
         n_density=np.array([e.ndensity for e in embeddings], dtype=np.int64),
         l_max=l_max,
         left=np.concatenate([g.left for g in graphs]),
         right=np.concatenate([g.right for g in graphs]),
+        outer_start=_starts([len(g.outer) for g in graphs]),
+        outer=np.concatenate([g.outer for g in graphs]),
+        # each element's ranges without their end, which is the next one's beginning
+        term_start=np.append(
+            np.concatenate([start + g.term_start[:-1] for start, g in zip(term_starts, graphs, strict=False)]), term_starts[-1]
+        ),
+        inner=np.concatenate([g.inner for g in graphs]),
         embedding=np.array([EMBEDDINGS[e.npot] for e in embeddings], dtype=np.int64),
         embedding_parameters=_embedding_parameters(embeddings),
         core_cut=np.array([[e.rho_core_cut, e.drho_core_cut] for e in embeddings]),
@@ -320,8 +386,6 @@ def _build_shape(
         is_zbl="zbl" in modes,
         sector=harmonics.sector,
         climb=harmonics.climb,
-        lm_row=harmonics.row,
-        lm_factor=harmonics.factor,
     )
 
 
@@ -330,9 +394,9 @@ def _tabulate(
     shape: Shape,
     bonds: list[tuple[str, str]],
     ranges: list[tuple[int, int]],
-    maps: list[NDArray[np.float64]],
-) -> tuple[Shape, list[NDArray[np.float64]]]:
-    """Replace the analytic base by tables of g_k and of the core; the base map becomes the identity."""
+    maps: list[BaseMaps],
+) -> tuple[Shape, list[BaseMaps]]:
+    """Replace the analytic base by tables of g_k and of the core; the base maps become identities."""
     width = 2 * (max((bond.k_max for bond in potential.bonds.values()), default=0) + 1)
     tables, start, identity = [], 0, []
     kind, k_rows, parameters, starts = shape.kind.copy(), shape.k_rows.copy(), shape.bond.copy(), shape.table_start.copy()
@@ -346,10 +410,9 @@ def _tabulate(
         r = np.arange(1, n_bins + 1) * h
         table = np.zeros((n_bins + 1, width))
         if k_rows[b]:
-            base, dbase = np.zeros((k_rows[b], n_bins)), np.zeros((k_rows[b], n_bins))
-            radial.radial_base_into(kind[b], parameters[b], shape.table, 0, k_rows[b], r, np.zeros((4, n_bins)), base, dbase)
-            table[1:, 0 : 2 * bond.k_max : 2] = (maps[b] @ base).T
-            table[1:, 1 : 2 * bond.k_max : 2] = (maps[b] @ dbase).T * h
+            base, dbase = radial_base(kind[b], parameters[b], maps[b], r)
+            table[1:, 0 : 2 * bond.k_max : 2] = base.T
+            table[1:, 1 : 2 * bond.k_max : 2] = dbase.T * h
         k = bond.k_max if k_rows[b] else 0
         if shape.has_core:
             core = np.array([pair_core(parameters[b], distance) for distance in r])
@@ -357,7 +420,7 @@ def _tabulate(
         tables.append(table)
         starts[b], kind[b], k_rows[b] = start, radial.TABLE, k
         parameters[b, radial.TABLE_BIN], parameters[b, radial.TABLE_N] = h, n_bins
-        identity.append(np.eye(k))
+        identity.append((np.eye(k), np.eye(k)))
         start += n_bins + 1
     table = np.concatenate(tables) if tables else np.zeros((0, 0))
     return shape._replace(kind=kind, k_rows=k_rows, bond=parameters, table_start=starts, table=table), identity

@@ -1,7 +1,8 @@
 """Shared product graph of one central element: every B function of order >= 2 as a sparse sum of products of A.
 
-Products are expanded in real harmonics with the couplings folded in, equal products of different functions are shared, and
-each is computed from two smaller ones. The greedy choice of the split keeps the number of helper nodes small.
+Products are expanded in real harmonics with the couplings folded in, and equal products of different functions are shared. Each
+product of a function is a *term*, the product of two *rows*; rows are the A components and the *nodes*, products of two
+earlier rows. The greedy choice of the factors keeps the number of nodes small.
 
 References
 ----------
@@ -33,7 +34,10 @@ class ProductGraph(NamedTuple):
     starts : first A component of each channel; channel c has 2 l + 1 of them
     n_a : number of A components
     left, right : int32 (n_nodes,) operands; rows below n_a are A components, row n_a + t is node t
-    couplings : sparse (n_functions, n_nodes), one row per given function
+    outer : int32 (n_outer,) row of each outer factor
+    term_start : (n_outer + 1,) range of the terms of each outer factor
+    inner : int32 (n_terms,) row of the other factor of each term
+    couplings : sparse (n_functions, n_terms), one row per given function
     """
 
     channels: tuple[Channel, ...]
@@ -41,12 +45,20 @@ class ProductGraph(NamedTuple):
     n_a: int
     left: NDArray[np.int32]
     right: NDArray[np.int32]
+    outer: NDArray[np.int32]
+    term_start: NDArray[np.int64]
+    inner: NDArray[np.int32]
     couplings: csr_array
 
     @property
     def n_nodes(self) -> int:
-        """Number of products, helpers included."""
+        """Number of nodes."""
         return len(self.left)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of terms."""
+        return len(self.inner)
 
 
 def list_channels(functions: Sequence[Function]) -> tuple[Channel, ...]:
@@ -76,7 +88,7 @@ def _splits(order: int) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
 
 
 class _GraphBuilder:
-    """Nodes by their sorted A components."""
+    """Rows by their sorted A components."""
 
     def __init__(self, n_a: int) -> None:
         self.n_a = n_a
@@ -85,13 +97,11 @@ class _GraphBuilder:
         self.rows: dict[tuple[int, ...], int] = {(a,): a for a in range(n_a)}
 
     def _cost(self, product: tuple[int, ...]) -> int:
+        """Nodes that a row would need at most."""
         return 0 if product in self.rows else len(product) - 1
 
-    def add(self, product: tuple[int, ...]) -> int:
-        """Row of a product, made from the cheapest split if it is new."""
-        row = self.rows.get(product)
-        if row is not None:
-            return row
+    def factors(self, product: tuple[int, ...]) -> tuple[int, int]:
+        """Rows of the two factors of a product, by the split that needs the fewest new nodes."""
         best, best_cost = None, len(product) + 1
         for part, rest in _splits(len(product)):
             one, two = tuple(product[i] for i in part), tuple(product[i] for i in rest)
@@ -101,11 +111,17 @@ class _GraphBuilder:
                 if cost == 0:
                     break
         assert best is not None
-        left, right = self.add(best[0]), self.add(best[1])
-        row = self.n_a + len(self.left)
-        self.left.append(left)
-        self.right.append(right)
-        self.rows[product] = row
+        return self._row(best[0]), self._row(best[1])
+
+    def _row(self, product: tuple[int, ...]) -> int:
+        """Row of a product, made a node if there is none."""
+        row = self.rows.get(product)
+        if row is None:
+            left, right = self.factors(product)
+            row = self.n_a + len(self.left)
+            self.left.append(left)
+            self.right.append(right)
+            self.rows[product] = row
         return row
 
 
@@ -120,6 +136,28 @@ def _merge(rows: NDArray[np.int64], n_a: int) -> tuple[NDArray, NDArray]:
     return distinct, inverse.reshape(-1)
 
 
+def _arrange(factors: NDArray[np.int64], n_rows: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Group terms by an outer factor: the one of their two rows that has more terms.
+
+    Parameters
+    ----------
+    factors : (n_terms, 2) rows; n_rows : number of rows
+
+    Returns
+    -------
+    outer, term_start, inner : as in `ProductGraph`
+    place : (n_terms,) new position of each term
+    """
+    count = np.bincount(factors.ravel(), minlength=n_rows)
+    swap = count[factors[:, 1]] > count[factors[:, 0]]
+    outer, inner = np.where(swap, factors[:, 1], factors[:, 0]), np.where(swap, factors[:, 0], factors[:, 1])
+    order = np.lexsort((inner, outer))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    rows, first = np.unique(outer[order], return_index=True)
+    return rows.astype(np.int32), np.append(first, len(order)).astype(np.int64), inner[order].astype(np.int32), place
+
+
 def build_graph(functions: Sequence[Function]) -> ProductGraph:
     """Build the graph of the functions (order >= 2, one central element); row f of the couplings is functions[f]."""
     channels = list_channels(functions)
@@ -127,22 +165,25 @@ def build_graph(functions: Sequence[Function]) -> ProductGraph:
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     start, n_a = {c: int(s) for c, s in zip(channels, starts[:-1], strict=True)}, int(starts[-1])
     builder = _GraphBuilder(n_a)
+    factors: list[tuple[int, int]] = []
     entries: list[tuple[NDArray, NDArray, NDArray]] = []
     for order in sorted({f.order for f in functions}):
         terms = [(f, *expand_function(function, start)) for f, function in enumerate(functions) if function.order == order]
         owners = np.concatenate([np.full(len(values), f) for f, _, values in terms])
         values = np.concatenate([values for _, _, values in terms])
         distinct, inverse = _merge(np.concatenate([rows for _, rows, _ in terms]), n_a)
-        nodes = np.array([builder.add(tuple(product)) for product in distinct.tolist()], dtype=np.int64) - n_a
-        entries.append((values, owners, nodes[inverse]))
-    shape = (len(functions), len(builder.left))
+        entries.append((values, owners, len(factors) + inverse))
+        factors += [builder.factors(tuple(product)) for product in distinct.tolist()]
+    left, right = np.array(builder.left, dtype=np.int32), np.array(builder.right, dtype=np.int32)
+    pairs = np.array(factors, dtype=np.int64).reshape(-1, 2)
+    outer, term_start, inner, place = _arrange(pairs, n_a + len(left))
+    shape = (len(functions), len(inner))
     if entries:
-        values, owners, nodes = (np.concatenate(parts) for parts in zip(*entries, strict=True))
-        # Duplicate (function, product) terms are added up by the conversion
-        couplings = csr_array((values, (owners, nodes)), shape=shape)
+        values, owners, terms_of = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+        # Duplicate (function, term) entries are added up by the conversion
+        couplings = csr_array((values, (owners, place[terms_of])), shape=shape)
         couplings.data[np.abs(couplings.data) < ZERO] = 0.0
         couplings.eliminate_zeros()
     else:
         couplings = csr_array(shape)
-    left, right = np.array(builder.left, dtype=np.int32), np.array(builder.right, dtype=np.int32)
-    return ProductGraph(channels, starts[:-1], n_a, left, right, couplings)
+    return ProductGraph(channels, starts[:-1], n_a, left, right, outer, term_start, inner, couplings)

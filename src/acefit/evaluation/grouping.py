@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
 from acefit.kernels import radial
-from acefit.kernels.grouping import count_groups, fill_groups
+from acefit.kernels.grouping import assign_lanes, count_neighbors, fill_slots
 from acefit.kernels.model import Groups, Shape
 
 N_BLOCKS = 64
@@ -92,6 +92,10 @@ def build_layout(
     rcut = np.ascontiguousarray(shape.bond[:, radial.RC])
     offsets, j = np.array(neighbors.offsets), np.array(neighbors.j)
     vectors = np.array(neighbors.vectors)
-    n_groups, n_pairs = count_groups(shape.n_elements, elements, offsets, j, vectors, rcut, block_atoms)
-    groups, block_groups = fill_groups(shape.n_elements, elements, offsets, j, vectors, rcut, block_atoms, n_groups, n_pairs)
+    counts = count_neighbors(shape.n_elements, elements, offsets, j, vectors, rcut)
+    block = np.repeat(np.arange(len(block_atoms) - 1), np.diff(block_atoms))
+    # Atoms with similar numbers of neighbours share a group, which leaves few places unused
+    order = np.lexsort((counts.sum(axis=1), elements, block))
+    species, atoms, slots, block_groups = assign_lanes(shape.n_elements, elements, order, counts, block_atoms)
+    groups = fill_slots(shape.n_elements, elements, offsets, j, vectors, rcut, species, atoms, slots)
     return Layout(groups, block_groups, block_structures, block_buffer, structure)

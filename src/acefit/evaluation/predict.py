@@ -22,6 +22,10 @@ LARGE_STRUCTURE = 200
 """Atoms from which single structures are divided among threads when there are only few structures."""
 
 
+PROJECTED = 256
+"""Atoms whose products are held in memory at a time for projections."""
+
+
 class Prediction(NamedTuple):
     """Results for S structures with A atoms.
 
@@ -67,9 +71,9 @@ def check_distances(compiled: Compiled, layout: Layout) -> None:
         If a pair is too close.
     """
     vectors = layout.groups.vectors
-    if not vectors.shape[1]:
+    if not len(vectors):
         return
-    shortest = float(np.sqrt((vectors**2).sum(axis=0).min()))
+    shortest = float(np.sqrt((vectors**2).sum(axis=1).min()))
     least = float(compiled.shape.bond[:, radial.TABLE_BIN].max(initial=0.0)) if compiled.shape.table.size else 1e-6
     if shortest < least:
         raise DataError(f"two atoms are {shortest:.3g} A apart; the potential needs at least {least:.3g} A")
@@ -185,9 +189,12 @@ def project_compiled(
         table = np.zeros((len(atoms), len(first) + graph.couplings.shape[0]))
         for column, function in enumerate(first):
             other = potential.elements.index(function.elements[1])
-            base_map = compiled.maps[mu * shape.n_elements + other]
-            table[:, column] = base[atoms, other, : base_map.shape[1]] @ base_map[function.ns[0] - 1]
-        table[:, len(first) :] = (graph.couplings @ nodes[atoms, graph.n_a : graph.n_a + graph.n_nodes].T).T
+            value_map, _ = compiled.maps[mu * shape.n_elements + other]
+            table[:, column] = base[atoms, other, : value_map.shape[1]] @ value_map[function.ns[0] - 1]
+        outer = np.repeat(graph.outer, np.diff(graph.term_start))
+        for rows in np.array_split(np.arange(len(atoms)), -(-len(atoms) // PROJECTED) or 1):
+            terms = nodes[np.ix_(atoms[rows], outer)] * nodes[np.ix_(atoms[rows], graph.inner)]
+            table[rows, len(first) :] = (graph.couplings @ terms.T).T
         for row, atom in enumerate(atoms):
             values[atom] = table[row]
     return Projections(values, rho, slope, cut)

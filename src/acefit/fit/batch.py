@@ -17,6 +17,7 @@ from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
 from acefit.evaluation.predict import check_distances, element_indices, voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels.gradient import loss_and_gradient
+from acefit.kernels.model import Coefficients
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +125,7 @@ class Batch:
         # A writable copy once, not in each range of blocks: a read-only view would compile a second kernel
         offsets = np.array(structures.offsets)
         n = n_blocks if with_gradient else 0
-        dmatrix, dct = np.zeros((n, *coefficients.matrix.shape)), np.zeros((n, *coefficients.ct.shape))
+        gradients = Coefficients(*(np.zeros((n, *part.shape)) for part in coefficients))
 
         def run(first: int, last: int) -> None:
             loss_and_gradient(
@@ -143,12 +144,13 @@ class Batch:
                 forces,
                 virials,
                 losses,
-                dmatrix,
-                dct,
+                gradients,
             )
 
         run_blocks(run, n_blocks, self.threads)
-        gradient = compiled.parameter_gradient(dmatrix.sum(axis=0), dct.sum(axis=0)) if with_gradient else None
+        gradient = None
+        if with_gradient:
+            gradient = compiled.parameter_gradient(Coefficients(*(part.sum(axis=0) for part in gradients)))
         total = sum_per_range(energies, structures.offsets)
         return BatchResult(losses.sum(axis=0), total, forces, voigt_stresses(virials, structures), gradient)
 

@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from acefit.kernels import products, radial
 from acefit.kernels._jit import LANES, inlined, kernel
 from acefit.kernels.embedding import embed
+from acefit.kernels.harmonics import backwards
 from acefit.kernels.pairs import atomic_base_into, make_work, prepare_pairs
+from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ, R
+from acefit.kernels.vectors import item, load, splat, store
 
 Floats = NDArray[np.float64]
 
@@ -28,14 +31,16 @@ class Lanes(NamedTuple):
     ----------
     rho, slope, curvature : (p_max, LANES) densities, dF/drho_p and d2F/drho_p2 (without f_cut)
     value : F
+    reduced : smallest r - (r_in - delta_in) for zbl
     rho_core, cut, dcut : core energy, f_cut and its derivative (with respect to rho_core, or to the nearest distance for zbl)
-    nearest : int64, pair of the nearest neighbour for zbl, -1 if none
+    nearest : int64, slot of the nearest neighbour for zbl, -1 if none
     """
 
     rho: Floats
     slope: Floats
     curvature: Floats
     value: Floats
+    reduced: Floats
     rho_core: Floats
     cut: Floats
     dcut: Floats
@@ -54,30 +59,33 @@ def make_lanes(shape):
         np.zeros(LANES),
         np.zeros(LANES),
         np.zeros(LANES),
+        np.zeros(LANES),
         np.full(LANES, -1),
     )
 
 
 @kernel
-def nearest_into(shape, groups, group, work, lanes, reduced):
-    """For zbl: the pair with the smallest r - (r_in - delta_in) of each lane, and this smallest value."""
+def nearest_into(shape, groups, group, pairs, lanes):
+    """For zbl: the slot with the smallest r - (r_in - delta_in) of each lane, and this smallest value."""
     mu_i = groups.species[group]
-    segments = groups.segments[group]
-    begin = segments[0, 0]
-    reduced[:] = np.inf
+    slots = groups.slots[group]
+    begin = slots[0]
+    lanes.reduced[:] = np.inf
     lanes.nearest[:] = -1
     for mu_j in range(shape.n_elements):
         bond = shape.bond[mu_i * shape.n_elements + mu_j]
         offset = bond[radial.CORE_IN] - bond[radial.CORE_WIDTH]
-        for lane in range(LANES):
-            for j in range(segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin):
-                if work.r[j] - offset < reduced[lane]:
-                    reduced[lane] = work.r[j] - offset
-                    lanes.nearest[lane] = j
+        for slot in range(slots[mu_j] - begin, slots[mu_j + 1] - begin):
+            for lane in range(LANES):
+                r = pairs[slot, R, lane]
+                # places without a neighbour are filled with pairs beyond the cutoff
+                if r < bond[radial.RC] and r - offset < lanes.reduced[lane]:
+                    lanes.reduced[lane] = r - offset
+                    lanes.nearest[lane] = slot
 
 
 @kernel
-def core_cut_into(shape, groups, group, work, lanes, reduced):
+def core_cut_into(shape, groups, group, pairs, lanes):
     """Fill f_cut and its derivative."""
     mu_i = groups.species[group]
     if not shape.is_zbl:
@@ -86,22 +94,21 @@ def core_cut_into(shape, groups, group, work, lanes, reduced):
                 lanes.rho_core[lane], shape.core_cut[mu_i, 0], shape.core_cut[mu_i, 1]
             )
         return
-    nearest_into(shape, groups, group, work, lanes, reduced)
-    segments = groups.segments[group]
-    begin = segments[0, 0]
+    nearest_into(shape, groups, group, pairs, lanes)
+    slots = groups.slots[group]
     for lane in range(LANES):
         lanes.cut[lane], lanes.dcut[lane] = 1.0, 0.0
-        j = lanes.nearest[lane]
-        if j < 0:
+        slot = lanes.nearest[lane]
+        if slot < 0:
             continue
         mu_j = 0
-        while j >= segments[mu_j, LANES] - begin:
+        while slot >= slots[mu_j + 1] - slots[0]:
             mu_j += 1
         width = shape.bond[mu_i * shape.n_elements + mu_j, radial.CORE_WIDTH]
         if width > 0.0:
-            value, slope = radial.f_poly(width - reduced[lane], width, width)
+            value, slope = radial.f_poly(width - lanes.reduced[lane], width, width)
             lanes.cut[lane], lanes.dcut[lane] = value, -slope
-        elif reduced[lane] < 0.0:
+        elif lanes.reduced[lane] < 0.0:
             lanes.cut[lane] = 0.0
 
 
@@ -119,123 +126,167 @@ def embedding_into(shape, mu_i, lanes):
 
 
 @inlined
-def forward_group(shape, coefficients, groups, group, work, lanes, reduced):
-    """From pairs to embedding and f_cut for all lanes of a group; returns the number of pairs."""
+def forward_group(shape, coefficients, groups, group, work, lanes):
+    """From pairs to embedding and f_cut for all lanes of a group; returns the number of slots."""
     mu_i = groups.species[group]
     n = prepare_pairs(shape, coefficients, groups, group, work)
-    atomic_base_into(shape, groups, group, work, work.nodes, lanes.rho, lanes.rho_core)
-    first, n_a, n_nodes = shape.node_start[mu_i], shape.n_a[mu_i], shape.n_nodes[mu_i]
-    products.products_into(shape.left, shape.right, first, n_a, n_nodes, work.nodes)
-    products.densities_into(coefficients.ct, first, n_a, n_nodes, shape.n_density[mu_i], work.nodes, lanes.rho)
+    atomic_base_into(shape, groups, group, work, lanes.rho, lanes.rho_core)
+    products.nodes_into(shape, mu_i, work.nodes)
+    products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
     embedding_into(shape, mu_i, lanes)
-    core_cut_into(shape, groups, group, work, lanes, reduced)
+    core_cut_into(shape, groups, group, work.pairs, lanes)
     return n
 
 
-@kernel
-def add_scaled(out, c, values):
-    """Out += c values."""
-    for j in range(len(out)):
-        out[j] += c * values[j]
+@inlined
+def combine_into(n_rows, first, row_l, row_a, slot, other, radials, dradials, stride, ylm, width, adjoint, combined):
+    """Adjoints of the harmonics of two slots into combined (2, n_lm, LANES), and their slopes along the bonds.
 
-
-@kernel
-def add_product(out, a, b):
-    """Out += a b, element by element."""
-    for j in range(len(out)):
-        out[j] += a[j] * b[j]
-
-
-@kernel
-def segment_slopes_into(shape, b, adjoint, lane, start, stop, work, along, gx, gy, gz):
-    """Pair gradients of one lane and neighbour species, but for the part along the bond, which is collected in along."""
-    n_rows, first = shape.n_rows[b], shape.row_start[b]
-    value, slope = work.row[start:stop], work.drow[start:stop]
-    row = 0
+    Adjoint of Y_lm: sum_n R_nl w_nlm; slope along the bond: sum_nlm R'_nl w_nlm Y_lm.
+    """
+    v0, v1, y0, y1 = slot * stride, other * stride, slot * width, other * width
+    along0, along1 = splat(0.0), splat(0.0)
+    row, lm = 0, 0
     while row < n_rows:
-        l, last = shape.row_l[first + row], row
-        while last < n_rows and shape.row_l[first + last] == l:
+        l, last = item(row_l, first + row), row + 1
+        while last < n_rows and item(row_l, first + last) == l:
             last += 1
+        while lm < l * l:
+            # no radial function has this l
+            store(combined, lm, splat(0.0))
+            store(combined, width + lm, splat(0.0))
+            lm += 1
         for m in range(2 * l + 1):
-            lm = l * l + m
-            value[:] = 0.0
-            slope[:] = 0.0
+            s0, s1, d0, d1 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
             for q in range(row, last):
-                c = adjoint[shape.row_a[first + q] + m, lane]
-                add_scaled(value, c, work.radial[q, start:stop])
-                add_scaled(slope, c, work.dradial[q, start:stop])
-            add_product(along, slope, work.ylm[lm, start:stop])
-            add_product(gx, value, work.dylm[0, lm, start:stop])
-            add_product(gy, value, work.dylm[1, lm, start:stop])
-            add_product(gz, value, work.dylm[2, lm, start:stop])
+                w = load(adjoint, item(row_a, first + q) + m)
+                s0 = s0 + w * load(radials, v0 + q)
+                d0 = d0 + w * load(dradials, v0 + q)
+                s1 = s1 + w * load(radials, v1 + q)
+                d1 = d1 + w * load(dradials, v1 + q)
+            store(combined, lm, s0)
+            store(combined, width + lm, s1)
+            along0 = along0 + d0 * load(ylm, y0 + lm)
+            along1 = along1 + d1 * load(ylm, y1 + lm)
+            lm += 1
         row = last
-
-
-@kernel
-def pair_slopes_into(shape, groups, group, work, lanes, gradient):
-    """Gradients g_ij (3, n) of all pairs of a group from the adjoint of A."""
-    mu_i = groups.species[group]
-    segments = groups.segments[group]
-    begin = segments[0, 0]
-    for mu_j in range(shape.n_elements):
-        b = mu_i * shape.n_elements + mu_j
-        for lane in range(LANES):
-            start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
-            # work.core is free after the sums: it collects the slope along the bond
-            along = work.core[start:stop]
-            gx, gy, gz = gradient[0, start:stop], gradient[1, start:stop], gradient[2, start:stop]
-            along[:] = 0.0
-            gx[:] = 0.0
-            gy[:] = 0.0
-            gz[:] = 0.0
-            if shape.has_core:
-                core_slope = 1.0 - lanes.cut[lane] if shape.is_zbl else 1.0 + lanes.value[lane] * lanes.dcut[lane]
-                add_scaled(along, core_slope, work.dcore[start:stop])
-            for p in range(shape.n_density[mu_i]):
-                add_scaled(along, lanes.cut[lane] * lanes.slope[p, lane], work.dradial[shape.n_rows[b] + p, start:stop])
-            segment_slopes_into(shape, b, work.adjoint, lane, start, stop, work, along, gx, gy, gz)
-            nearest = lanes.nearest[lane] - start
-            if shape.is_zbl and 0 <= nearest < stop - start:
-                along[nearest] += (lanes.value[lane] - lanes.rho_core[lane]) * lanes.dcut[lane]
-            add_product(gx, along, work.unit[0, start:stop])
-            add_product(gy, along, work.unit[1, start:stop])
-            add_product(gz, along, work.unit[2, start:stop])
-
-
-@kernel
-def scatter(groups, group, n_elements, gradient, structure, forces, virials):
-    """Add pair gradients to forces (n_atoms, 3) and virials (n_structures, 6: xx yy zz yz xz xy)."""
-    segments = groups.segments[group]
-    begin = segments[0, 0]
-    for mu_j in range(n_elements):
-        for lane in range(LANES):
-            i = groups.atoms[group, lane]
-            if i < 0:
-                continue
-            s = structure[i]
-            for pair in range(segments[mu_j, lane], segments[mu_j, lane + 1]):
-                j, q = groups.neighbor[pair], pair - begin
-                gx, gy, gz = gradient[0, q], gradient[1, q], gradient[2, q]
-                x, y, z = groups.vectors[0, pair], groups.vectors[1, pair], groups.vectors[2, pair]
-                forces[i, 0] += gx
-                forces[i, 1] += gy
-                forces[i, 2] += gz
-                forces[j, 0] -= gx
-                forces[j, 1] -= gy
-                forces[j, 2] -= gz
-                virials[s, 0] += x * gx
-                virials[s, 1] += y * gy
-                virials[s, 2] += z * gz
-                virials[s, 3] += 0.5 * (y * gz + z * gy)
-                virials[s, 4] += 0.5 * (x * gz + z * gx)
-                virials[s, 5] += 0.5 * (x * gy + y * gx)
+    while lm < width:
+        store(combined, lm, splat(0.0))
+        store(combined, width + lm, splat(0.0))
+        lm += 1
+    return along0, along1
 
 
 @inlined
-def evaluate_group(shape, coefficients, groups, group, work, lanes, reduced, gradient, structure, energies, forces, virials):
+def pair_slope_into(l_max, sector, climb, slot, along, combined, first, pairs, ylm, width, gradient):
+    """Gradient of one slot from its slope along the bond and the adjoints of its harmonics."""
+    row = slot * N_PAIR
+    x, y, z = load(pairs, row + UX), load(pairs, row + UY), load(pairs, row + UZ)
+    gx, gy, gz = backwards(l_max, sector, climb, x, y, z, ylm, slot * width, combined, first)
+    inverse = load(pairs, row + INVERSE)
+    # the tangential part of the gradient by the unit vector, and the slope along the bond
+    rest = along - (gx * x + gy * y + gz * z) * inverse
+    store(gradient, 3 * slot, gx * inverse + rest * x)
+    store(gradient, 3 * slot + 1, gy * inverse + rest * y)
+    store(gradient, 3 * slot + 2, gz * inverse + rest * z)
+
+
+@kernel
+def segment_slopes_into(
+    l_max, sector, climb, n_rows, first, row_l, row_a, start, stop, pairs, radials, dradials, stride, ylm, width, adjoint,
+    weights, n_density, combined, gradient,
+):  # fmt: skip
+    """Gradients of the slots of one bond; weights (p_max, LANES) are the slopes along the bond per unit of order-1 slope."""
+    for slot in range(start, stop, 2):
+        # an odd last slot is done twice rather than by other code
+        other = min(slot + 1, stop - 1)
+        along, other_along = combine_into(
+            n_rows, first, row_l, row_a, slot, other, radials, dradials, stride, ylm, width, adjoint, combined
+        )
+        for p in range(n_density):
+            along = along + load(weights, p) * load(dradials, slot * stride + n_rows + p)
+            other_along = other_along + load(weights, p) * load(dradials, other * stride + n_rows + p)
+        pair_slope_into(l_max, sector, climb, slot, along, combined, 0, pairs, ylm, width, gradient)
+        pair_slope_into(l_max, sector, climb, other, other_along, combined, width, pairs, ylm, width, gradient)
+
+
+@kernel
+def core_slopes_into(n, factor, pairs, core, gradient):
+    """Add the slopes of the core repulsion, times a factor, to the gradients of n slots."""
+    for slot in range(n):
+        slope = factor * load(core, 2 * slot + 1)
+        for axis in range(3):
+            row = 3 * slot + axis
+            store(gradient, row, load(gradient, row) + slope * load(pairs, slot * N_PAIR + UX + axis))
+
+
+@kernel
+def pair_slopes_into(shape, groups, group, work, lanes, weights):
+    """Gradients g_ij of all slots of a group from the adjoint of A; weights (p_max, LANES): derivatives of E by the densities."""
+    mu_i = groups.species[group]
+    slots = groups.slots[group]
+    begin = slots[0]
+    for mu_j in range(shape.n_elements):
+        b = mu_i * shape.n_elements + mu_j
+        segment_slopes_into(
+            shape.l_max[mu_i], shape.sector, shape.climb, shape.n_rows[b], shape.row_start[b], shape.row_l, shape.row_a,
+            slots[mu_j] - begin, slots[mu_j + 1] - begin, work.pairs, work.radial, work.dradial, work.radial.shape[1],
+            work.ylm, work.ylm.shape[1], work.adjoint, weights, shape.n_density[mu_i], work.combined, work.gradient,
+        )  # fmt: skip
+    if shape.has_core:
+        factor = 1.0 + load(lanes.value, 0) * load(lanes.dcut, 0)
+        if shape.is_zbl:
+            factor = 1.0 - load(lanes.cut, 0)
+        core_slopes_into(slots[shape.n_elements] - begin, factor, work.pairs, work.core, work.gradient)
+    if shape.is_zbl:
+        for lane in range(LANES):
+            slot = lanes.nearest[lane]
+            if slot >= 0:
+                extra = (lanes.value[lane] - lanes.rho_core[lane]) * lanes.dcut[lane]
+                for axis in range(3):
+                    work.gradient[slot, axis, lane] += extra * work.pairs[slot, UX + axis, lane]
+
+
+@kernel
+def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, virials):
+    """Add the pair gradients of n slots to forces (n_atoms, 3) and virials (n_structures, 6: xx yy zz yz xz xy)."""
+    fx, fy, fz = splat(0.0), splat(0.0), splat(0.0)
+    xx, yy, zz, yz, xz, xy = splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for slot in range(n):
+        gx, gy, gz = load(gradient, 3 * slot), load(gradient, 3 * slot + 1), load(gradient, 3 * slot + 2)
+        row = 3 * (begin + slot)
+        x, y, z = load(vectors, row), load(vectors, row + 1), load(vectors, row + 2)
+        fx, fy, fz = fx + gx, fy + gy, fz + gz
+        xx, yy, zz = xx + x * gx, yy + y * gy, zz + z * gz
+        yz, xz, xy = yz + (y * gz + z * gy), xz + (x * gz + z * gx), xy + (x * gy + y * gx)
+        for lane in range(LANES):
+            j = item(neighbor, (begin + slot) * LANES + lane)
+            for axis in range(3):
+                forces[j, axis] -= item(gradient, (3 * slot + axis) * LANES + lane)
+    lanes = np.empty((9, LANES))
+    store(lanes, 0, fx)
+    store(lanes, 1, fy)
+    store(lanes, 2, fz)
+    store(lanes, 3, xx)
+    store(lanes, 4, yy)
+    store(lanes, 5, zz)
+    store(lanes, 6, 0.5 * yz)
+    store(lanes, 7, 0.5 * xz)
+    store(lanes, 8, 0.5 * xy)
+    for lane in range(LANES):
+        i = atoms[lane]
+        if i >= 0:
+            for axis in range(3):
+                forces[i, axis] += lanes[axis, lane]
+            for k in range(6):
+                virials[structure[i], k] += lanes[3 + k, lane]
+
+
+@inlined
+def evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces, virials):
     """Atomic energies of one group, and its contributions to forces and virials."""
     mu_i = groups.species[group]
-    forward_group(shape, coefficients, groups, group, work, lanes, reduced)
+    n = forward_group(shape, coefficients, groups, group, work, lanes)
     for lane in range(LANES):
         i = groups.atoms[group, lane]
         if i >= 0:
@@ -243,31 +294,19 @@ def evaluate_group(shape, coefficients, groups, group, work, lanes, reduced, gra
             energies[i] = lanes.cut[lane] * lanes.value[lane] + core
     slope = np.empty_like(lanes.slope)
     for p in range(shape.n_density[mu_i]):
-        for lane in range(LANES):
-            slope[p, lane] = lanes.cut[lane] * lanes.slope[p, lane]
-    products.adjoints_into(
-        shape.left,
-        shape.right,
-        coefficients.ct,
-        shape.node_start[mu_i],
-        shape.n_a[mu_i],
-        shape.n_nodes[mu_i],
-        shape.n_density[mu_i],
-        slope,
-        work.nodes,
-        work.adjoint,
-    )
-    pair_slopes_into(shape, groups, group, work, lanes, gradient)
-    scatter(groups, group, shape.n_elements, gradient, structure, forces, virials)
+        store(slope, p, load(lanes.cut, 0) * load(lanes.slope, p))
+    products.adjoints_into(shape, mu_i, coefficients.ct, slope, work.nodes, work.sums, work.adjoint)
+    pair_slopes_into(shape, groups, group, work, lanes, slope)
+    begin = groups.slots[group, 0]
+    scatter(begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, structure, forces, virials)
 
 
 @kernel
 def largest_group(groups, low, high):
-    """Largest number of pairs in the groups low..high-1."""
+    """Largest number of slots in the groups low..high-1."""
     largest = 1
     for group in range(low, high):
-        n = groups.segments[group, -1, LANES] - groups.segments[group, 0, 0]
-        largest = max(largest, n)
+        largest = max(largest, groups.slots[group, -1] - groups.slots[group, 0])
     return largest
 
 
@@ -288,69 +327,60 @@ def evaluate(
     forces : (n_buffers, n_atoms, 3) added to, eV/Angstrom
     virials : (n_buffers, n_structures, 6) added to, eV, order xx yy zz yz xz xy, sum of r_ij (x) dE_i/dr_j
     """
+    k_width = coefficients.value.shape[1]
+    work = make_work(shape, k_width, largest_group(groups, block_groups[first_block], block_groups[last_block]))
+    lanes = make_lanes(shape)
     for block in range(first_block, last_block):
-        low, high, buffer = block_groups[block], block_groups[block + 1], block_buffer[block]
-        n = largest_group(groups, low, high)
-        work, lanes, reduced, gradient = make_work(shape, n, False), make_lanes(shape), np.empty(LANES), np.empty((3, n))
-        for group in range(low, high):
-            evaluate_group(
-                shape,
-                coefficients,
-                groups,
-                group,
-                work,
-                lanes,
-                reduced,
-                gradient,
-                structure,
-                energies,
-                forces[buffer],
-                virials[buffer],
-            )
+        buffer = block_buffer[block]
+        for group in range(block_groups[block], block_groups[block + 1]):
+            evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces[buffer], virials[buffer])
 
 
 @kernel
 def project(first_block, last_block, shape, coefficients, groups, block_groups, nodes, base, rho, cut, slope):
-    """Product rows and order-1 sums of every atom, for B projections.
+    """Rows of every atom and order-1 sums, for B projections.
 
     Parameters
     ----------
     nodes : (n_atoms, largest n_a + n_nodes) filled with the rows of each atom
-    base : (n_atoms, n_elements, k_max) filled with the sums of the radial base over the neighbours of each element
+    base : (n_atoms, n_elements, k_width) filled with the sums of the radial base (f0 T_k) over the neighbours of each element
     rho, slope : (n_atoms, p_max) filled with densities and dF/drho_p without f_cut
     cut : (n_atoms,) filled with f_cut
     """
-    for block in range(first_block, last_block):
-        low, high = block_groups[block], block_groups[block + 1]
-        work, lanes = make_work(shape, largest_group(groups, low, high), False), make_lanes(shape)
-        reduced = np.empty(LANES)
-        for group in range(low, high):
-            mu_i = groups.species[group]
-            forward_group(shape, coefficients, groups, group, work, lanes, reduced)
-            segments = groups.segments[group]
-            begin = segments[0, 0]
-            for lane in range(LANES):
-                i = groups.atoms[group, lane]
-                if i < 0:
-                    continue
-                for t in range(shape.n_a[mu_i] + shape.n_nodes[mu_i]):
-                    nodes[i, t] = work.nodes[t, lane]
-                cut[i] = lanes.cut[lane]
-                for p in range(shape.n_density[mu_i]):
-                    rho[i, p], slope[i, p] = lanes.rho[p, lane], lanes.slope[p, lane]
-                for mu_j in range(shape.n_elements):
-                    b = mu_i * shape.n_elements + mu_j
-                    for j in range(segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin):
-                        radial.radial_base_into(
-                            shape.kind[b],
-                            shape.bond[b],
-                            shape.table,
-                            shape.table_start[b],
-                            shape.k_rows[b],
-                            work.r[j : j + 1],
-                            work.chunk,
-                            work.base,
-                            work.dbase,
-                        )
+    k_width = coefficients.value.shape[1]
+    work = make_work(shape, k_width, largest_group(groups, block_groups[first_block], block_groups[last_block]))
+    lanes = make_lanes(shape)
+    for group in range(block_groups[first_block], block_groups[last_block]):
+        mu_i = groups.species[group]
+        forward_group(shape, coefficients, groups, group, work, lanes)
+        for lane in range(LANES):
+            i = groups.atoms[group, lane]
+            if i < 0:
+                continue
+            for t in range(shape.n_a[mu_i] + shape.n_nodes[mu_i]):
+                nodes[i, t] = work.nodes[t, lane]
+            cut[i] = lanes.cut[lane]
+            for p in range(shape.n_density[mu_i]):
+                rho[i, p], slope[i, p] = lanes.rho[p, lane], lanes.slope[p, lane]
+        slots = groups.slots[group]
+        for mu_j in range(shape.n_elements):
+            b = mu_i * shape.n_elements + mu_j
+            for slot in range(slots[mu_j] - slots[0], slots[mu_j + 1] - slots[0]):
+                radial.base_into(
+                    shape.kind[b],
+                    shape.bond[b],
+                    shape.table,
+                    shape.table_start[b],
+                    shape.k_rows[b],
+                    work.pairs,
+                    slot,
+                    1,
+                    k_width,
+                    work.base,
+                    work.dbase,
+                )
+                for lane in range(LANES):
+                    i = groups.atoms[group, lane]
+                    if i >= 0:
                         for k in range(shape.k_rows[b]):
-                            base[i, mu_j, k] += work.base[k, 0]
+                            base[i, mu_j, k] += work.pairs[slot, radial.F0, lane] * work.base[0, k, lane]

@@ -6,12 +6,69 @@ displacement field delta, a forward-mode tangent; its adjoint gives the paramete
 single functions (docs/kernels.md derives the formulas).
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
 from acefit.kernels._jit import LANES, inlined, kernel
-from acefit.kernels.energy import add_scaled, evaluate_group, forward_group, largest_group, make_lanes
-from acefit.kernels.pairs import CHUNK, dot, make_work, row_sum
+from acefit.kernels.energy import evaluate_group, forward_group, largest_group, make_lanes
+from acefit.kernels.harmonics import along_into
+from acefit.kernels.pairs import CHUNK, column_sum, make_work, sums_into
+from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
+from acefit.kernels.vectors import item, load, splat, store
+
+Floats = NDArray[np.float64]
+
+
+class Tangents(NamedTuple):
+    """Scratch of the second pass, all with LANES as last axis; n is the largest number of slots of a group.
+
+    Attributes
+    ----------
+    delta : (n, 4) displacements of the neighbours and their component along the bond
+    turn : (n, 4) changes of the unit vectors (the fourth row is unused)
+    along : (n, n_lm) changes of the harmonics
+    nodes : (n_rows) tangents of A and of the products; second : (n_rows) adjoint of A and of the products
+    sums : (n_outer, p_max) tangents of the sums of inner factors
+    rho, u, v : (p_max) tangents of the densities, derivatives of S by densities and by their tangents
+    rho_core : tangent of the core energy
+    value, slope : (n_matrix_rows, k_width) derivatives by the contraction matrices, before the sum over lanes
+    """
+
+    delta: Floats
+    turn: Floats
+    along: Floats
+    nodes: Floats
+    second: Floats
+    sums: Floats
+    rho: Floats
+    u: Floats
+    v: Floats
+    rho_core: Floats
+    value: Floats
+    slope: Floats
+
+
+@kernel
+def make_tangents(shape, work, matrix):
+    """Allocate scratch; matrix is one of the contraction matrices."""
+    n, n_lm, p_max = work.ylm.shape[0], work.ylm.shape[1], work.sums.shape[1]
+    return Tangents(
+        np.empty((n, 4, LANES)),
+        np.empty((n, 4, LANES)),
+        np.empty((n, n_lm, LANES)),
+        np.empty_like(work.nodes),
+        np.empty_like(work.nodes),
+        np.empty_like(work.sums),
+        np.zeros((p_max, LANES)),
+        np.zeros((p_max, LANES)),
+        np.zeros((p_max, LANES)),
+        np.zeros(LANES),
+        np.zeros((matrix.shape[0], matrix.shape[1], LANES)),
+        np.zeros((matrix.shape[0], matrix.shape[1], LANES)),
+    )
 
 
 @kernel
@@ -51,190 +108,237 @@ def residuals_into(low, high, offsets, targets, energies, forces, virials, slope
 
 
 @kernel
-def displacements_into(groups, group, n_elements, structure, slopes, work, delta, along_bond):
-    """Delta of every pair (3, n), its component along the bond, and the change of the harmonics along it."""
-    segments = groups.segments[group]
-    begin = segments[0, 0]
-    for mu_j in range(n_elements):
-        for lane in range(LANES):
-            i = groups.atoms[group, lane]
-            if i < 0:
-                continue
-            w = slopes.virial[structure[i]]
-            for pair in range(segments[mu_j, lane], segments[mu_j, lane + 1]):
-                j, q = groups.neighbor[pair], pair - begin
-                x, y, z = groups.vectors[0, pair], groups.vectors[1, pair], groups.vectors[2, pair]
-                for axis in range(3):
-                    value = slopes.force[i, axis] - slopes.force[j, axis]
-                    delta[axis, q] = value + w[axis, 0] * x + w[axis, 1] * y + w[axis, 2] * z
-    n = segments[n_elements - 1, LANES] - begin
-    dx, dy, dz = delta[0, :n], delta[1, :n], delta[2, :n]
-    ux, uy, uz = work.unit[0, :n], work.unit[1, :n], work.unit[2, :n]
-    for q in range(n):
-        along_bond[q] = ux[q] * dx[q] + uy[q] * dy[q] + uz[q] * dz[q]
-    for lm in range(len(work.along)):
-        out, gx, gy, gz = work.along[lm], work.dylm[0, lm], work.dylm[1, lm], work.dylm[2, lm]
-        for q in range(n):
-            out[q] = gx[q] * dx[q] + gy[q] * dy[q] + gz[q] * dz[q]
+def displacements_into(groups, group, n, structure, slopes, pairs, delta, turn):
+    """Delta of every pair, its component along the bond, and the change of the unit vector."""
+    begin = groups.slots[group, 0]
+    for lane in range(LANES):
+        # the values in unused lanes take no part; they come from an atom of the group, whose block is this one
+        i = groups.atoms[group, lane] if groups.atoms[group, lane] >= 0 else groups.atoms[group, 0]
+        w = slopes.virial[structure[i]]
+        for slot in range(n):
+            j = groups.neighbor[begin + slot, lane]
+            x, y, z = (
+                groups.vectors[begin + slot, 0, lane],
+                groups.vectors[begin + slot, 1, lane],
+                groups.vectors[begin + slot, 2, lane],
+            )
+            for axis in range(3):
+                value = slopes.force[i, axis] - slopes.force[j, axis]
+                delta[slot, axis, lane] = value + w[axis, 0] * x + w[axis, 1] * y + w[axis, 2] * z
+    for slot in range(n):
+        row, out = slot * N_PAIR, 4 * slot
+        x, y, z, inverse = load(pairs, row + UX), load(pairs, row + UY), load(pairs, row + UZ), load(pairs, row + INVERSE)
+        dx, dy, dz = load(delta, out), load(delta, out + 1), load(delta, out + 2)
+        along = x * dx + y * dy + z * dz
+        store(delta, out + 3, along)
+        store(turn, out, (dx - along * x) * inverse)
+        store(turn, out + 1, (dy - along * y) * inverse)
+        store(turn, out + 2, (dz - along * z) * inverse)
 
 
 @kernel
-def tangent_base_into(shape, groups, group, work, along_bond, drho, drho_core):
+def tangent_base_into(shape, groups, group, work, tangents):
     """Tangents of A, of the order-1 densities and of the core energy; scales dradial by the displacement along the bond."""
     mu_i = groups.species[group]
-    segments = groups.segments[group]
-    begin = segments[0, 0]
-    drho[:] = 0.0
-    drho_core[:] = 0.0
+    slots = groups.slots[group]
+    begin, stride, width = slots[0], work.dradial.shape[1], work.ylm.shape[1]
+    for a in range(shape.n_a[mu_i]):
+        store(tangents.nodes, a, splat(0.0))
+    tangents.rho[:] = 0.0
+    tangents.rho_core[:] = 0.0
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        n_rows, first = shape.n_rows[b], shape.row_start[b]
-        low, high = segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin
-        for row in range(n_rows + shape.n_density[mu_i]):
-            multiply(work.dradial[row, low:high], along_bond[low:high])
-        for lane in range(LANES):
-            start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
-            for row in range(n_rows):
-                l, a = shape.row_l[first + row], shape.row_a[first + row]
-                value, slope = work.radial[row, start:stop], work.dradial[row, start:stop]
-                for m in range(2 * l + 1):
-                    lm = l * l + m
-                    tangent = dot(slope, work.ylm[lm, start:stop]) + dot(value, work.along[lm, start:stop])
-                    work.tangents[a + m, lane] = tangent
-            for p in range(shape.n_density[mu_i]):
-                drho[p, lane] += row_sum(work.dradial[n_rows + p, start:stop])
+        n_rows, first, start, stop = shape.n_rows[b], shape.row_start[b], slots[mu_j] - begin, slots[mu_j + 1] - begin
+        for slot in range(start, stop):
+            along = load(tangents.delta, 4 * slot + 3)
+            for row in range(slot * stride, slot * stride + n_rows + shape.n_density[mu_i]):
+                store(work.dradial, row, load(work.dradial, row) * along)
             if shape.has_core:
-                drho_core[lane] += dot(work.dcore[start:stop], along_bond[start:stop])
+                store(tangents.rho_core, 0, load(tangents.rho_core, 0) + load(work.core, 2 * slot + 1) * along)
+        sums_into(n_rows, first, shape.row_l, shape.row_a, start, stop, work.dradial, stride, work.ylm, width, tangents.nodes)
+        sums_into(
+            n_rows, first, shape.row_l, shape.row_a, start, stop, work.radial, stride, tangents.along, width, tangents.nodes
+        )
+        for p in range(shape.n_density[mu_i]):
+            store(tangents.rho, p, load(tangents.rho, p) + column_sum(work.dradial, stride, n_rows + p, start, stop))
 
 
 @kernel
-def density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, along_bond, drho, drho_core, u, v):
+def density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, tangents):
     """Derivatives of S with respect to the densities (u) and their tangents (v); zero in unused lanes."""
     for lane in range(LANES):
         i = groups.atoms[group, lane]
         cut_tangent = 0.0
         if shape.is_zbl:
             if lanes.nearest[lane] >= 0:
-                cut_tangent = lanes.dcut[lane] * along_bond[lanes.nearest[lane]]
+                cut_tangent = lanes.dcut[lane] * tangents.delta[lanes.nearest[lane], 3, lane]
         else:
-            cut_tangent = lanes.dcut[lane] * drho_core[lane]
+            cut_tangent = lanes.dcut[lane] * tangents.rho_core[lane]
         for p in range(shape.n_density[mu_i]):
             if i < 0:
-                u[p, lane], v[p, lane] = 0.0, 0.0
+                tangents.u[p, lane], tangents.v[p, lane] = 0.0, 0.0
                 continue
             cut = lanes.cut[lane]
-            v[p, lane] = cut * lanes.slope[p, lane]
-            u[p, lane] = (slopes.energy[structure[i]] * cut + cut_tangent) * lanes.slope[p, lane]
-            u[p, lane] += cut * lanes.curvature[p, lane] * drho[p, lane]
+            u = (slopes.energy[structure[i]] * cut + cut_tangent) * lanes.slope[p, lane]
+            tangents.u[p, lane] = u + cut * lanes.curvature[p, lane] * tangents.rho[p, lane]
+            tangents.v[p, lane] = cut * lanes.slope[p, lane]
+
+
+@inlined
+def polynomial_adjoints(pairs, slot, value, slope, along):
+    """Derivatives by P and Q of a radial function from those by its value and by its slope times the displacement along."""
+    row = slot * N_PAIR
+    slope = slope * along
+    return value * load(pairs, row + F0) + slope * load(pairs, row + F2), slope * load(pairs, row + F1)
 
 
 @kernel
-def radial_adjoints_into(shape, groups, group, work, along_bond, u, v):
-    """Overwrite work.radial and work.dradial with the derivatives of S with respect to R_nl and R'_nl."""
+def radial_adjoints_into(shape, groups, group, work, tangents):
+    """Overwrite work.radial and work.dradial with the derivatives of S with respect to P and Q of each row.
+
+    Before that, with g and h the adjoints of the tangent and of the value of A: dS/dR_nl = sum_m h Y_lm + g dY_lm and
+    dS/dR'_nl = sum_m g Y_lm times the displacement along the bond.
+    """
     mu_i = groups.species[group]
-    segments = groups.segments[group]
-    begin = segments[0, 0]
+    slots = groups.slots[group]
+    begin, stride, width = slots[0], work.radial.shape[1], work.ylm.shape[1]
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        n_rows, first = shape.n_rows[b], shape.row_start[b]
-        for lane in range(LANES):
-            start, stop = segments[mu_j, lane] - begin, segments[mu_j, lane + 1] - begin
+        n_rows, first, stop = shape.n_rows[b], shape.row_start[b], slots[mu_j + 1] - begin
+        for slot in range(slots[mu_j] - begin, stop, 2):
+            # an odd last slot is done twice rather than by other code
+            other = min(slot + 1, stop - 1)
+            along0, along1 = load(tangents.delta, 4 * slot + 3), load(tangents.delta, 4 * other + 3)
             for row in range(n_rows):
-                l, a = shape.row_l[first + row], shape.row_a[first + row]
-                value, slope = work.radial[row, start:stop], work.dradial[row, start:stop]
-                value[:] = 0.0
-                slope[:] = 0.0
+                l, a = item(shape.row_l, first + row), item(shape.row_a, first + row)
+                y0, y1 = slot * width + l * l, other * width + l * l
+                value0, slope0, value1, slope1 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
                 for m in range(2 * l + 1):
-                    lm, g, h = l * l + m, work.adjoint[a + m, lane], work.second[a + m, lane]
-                    add_scaled(value, h, work.ylm[lm, start:stop])
-                    add_scaled(value, g, work.along[lm, start:stop])
-                    add_scaled(slope, g, work.ylm[lm, start:stop])
+                    g, h = load(work.adjoint, a + m), load(tangents.second, a + m)
+                    ylm0, ylm1 = load(work.ylm, y0 + m), load(work.ylm, y1 + m)
+                    value0 = value0 + h * ylm0 + g * load(tangents.along, y0 + m)
+                    slope0 = slope0 + g * ylm0
+                    value1 = value1 + h * ylm1 + g * load(tangents.along, y1 + m)
+                    slope1 = slope1 + g * ylm1
+                p0, q0 = polynomial_adjoints(work.pairs, slot, value0, slope0, along0)
+                p1, q1 = polynomial_adjoints(work.pairs, other, value1, slope1, along1)
+                store(work.radial, slot * stride + row, p0)
+                store(work.dradial, slot * stride + row, q0)
+                store(work.radial, other * stride + row, p1)
+                store(work.dradial, other * stride + row, q1)
+        for slot in range(slots[mu_j] - begin, stop):
+            along = load(tangents.delta, 4 * slot + 3)
             for p in range(shape.n_density[mu_i]):
-                work.radial[n_rows + p, start:stop] = u[p, lane]
-                work.dradial[n_rows + p, start:stop] = v[p, lane]
-        low, high = segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin
-        for row in range(n_rows + shape.n_density[mu_i]):
-            multiply(work.dradial[row, low:high], along_bond[low:high])
+                p0, q0 = polynomial_adjoints(work.pairs, slot, load(tangents.u, p), load(tangents.v, p), along)
+                store(work.radial, slot * stride + n_rows + p, p0)
+                store(work.dradial, slot * stride + n_rows + p, q0)
 
 
 @kernel
-def multiply(out, values):
-    """Out *= values."""
-    for j in range(len(out)):
-        out[j] *= values[j]
+def outer_product_into(k_rows, first, n_rows, n, rows, stride, slot, base, k_width, out):
+    """Add sum over slots of rows (n_slots, stride) times base (n, k_width) to out (n_matrix_rows, out_width)."""
+    out_width = out.shape[1]
+    for row in range(0, n_rows, ROW_BLOCK):
+        for k in range(0, k_rows, 2):
+            o0 = (first + row) * out_width + k
+            o1, o2, o3 = o0 + out_width, o0 + 2 * out_width, o0 + 3 * out_width
+            a0, a1, a2, a3 = load(out, o0), load(out, o1), load(out, o2), load(out, o3)
+            b0, b1, b2, b3 = load(out, o0 + 1), load(out, o1 + 1), load(out, o2 + 1), load(out, o3 + 1)
+            for s in range(n):
+                r, t = (slot + s) * stride + row, s * k_width + k
+                t0, t1 = load(base, t), load(base, t + 1)
+                r0, r1, r2, r3 = load(rows, r), load(rows, r + 1), load(rows, r + 2), load(rows, r + 3)
+                a0, a1, a2, a3 = a0 + r0 * t0, a1 + r1 * t0, a2 + r2 * t0, a3 + r3 * t0
+                b0, b1, b2, b3 = b0 + r0 * t1, b1 + r1 * t1, b2 + r2 * t1, b3 + r3 * t1
+            store(out, o0, a0)
+            store(out, o1, a1)
+            store(out, o2, a2)
+            store(out, o3, a3)
+            store(out, o0 + 1, b0)
+            store(out, o1 + 1, b1)
+            store(out, o2 + 1, b2)
+            store(out, o3 + 1, b3)
 
 
 @kernel
-def double_dot(a, b, c, d):
-    """Sum of a b + c d."""
-    total = 0.0
-    for j in range(len(a)):
-        total += a[j] * b[j] + c[j] * d[j]
-    return total
-
-
-@kernel
-def matrix_gradient_into(shape, groups, group, work, dmatrix):
-    """Add the derivative with respect to the contraction matrix."""
+def matrix_gradient_into(shape, groups, group, work, tangents):
+    """Add the derivatives by the contraction matrices, lane by lane."""
     mu_i = groups.species[group]
-    segments = groups.segments[group]
-    begin = segments[0, 0]
+    slots = groups.slots[group]
+    begin, k_width, stride = slots[0], work.base.shape[1], work.radial.shape[1]
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        k_rows, first = shape.k_rows[b], shape.matrix_start[b]
-        start, stop = segments[mu_j, 0] - begin, segments[mu_j, LANES] - begin
-        for low in range(start, stop, CHUNK):
-            high = min(low + CHUNK, stop)
-            n = high - low
-            radial.radial_base_into(
-                shape.kind[b],
+        k_rows, first, n_rows = shape.k_rows[b], shape.matrix_start[b], shape.n_rows[b] + shape.n_density[mu_i]
+        kind, stop = shape.kind[b], slots[mu_j + 1] - begin
+        dbase = work.dbase if kind == radial.TABLE else work.base
+        for low in range(slots[mu_j] - begin, stop, CHUNK):
+            n = min(CHUNK, stop - low)
+            radial.base_into(
+                kind,
                 shape.bond[b],
                 shape.table,
                 shape.table_start[b],
                 k_rows,
-                work.r[low:high],
-                work.chunk,
+                work.pairs,
+                low,
+                n,
+                k_width,
                 work.base,
                 work.dbase,
             )
-            for row in range(shape.n_rows[b] + shape.n_density[mu_i]):
-                value, slope = work.radial[row, low:high], work.dradial[row, low:high]
-                for k in range(k_rows):
-                    dmatrix[first + row, k] += double_dot(value, work.base[k, :n], slope, work.dbase[k, :n])
+            outer_product_into(k_rows, first, n_rows, n, work.radial, stride, low, work.base, k_width, tangents.value)
+            outer_product_into(k_rows, first, n_rows, n, work.dradial, stride, low, dbase, k_width, tangents.slope)
 
 
 @inlined
-def gradient_group(
-    shape, coefficients, groups, group, work, lanes, reduced, delta, along_bond, tangent_lanes, structure, slopes, dmatrix, dct
-):
-    """Add one group's contribution to the gradient."""
+def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, dct):
+    """Add one group's contribution to the gradient: to dct, and lane by lane to tangents.value and tangents.slope."""
     mu_i = groups.species[group]
-    drho, drho_core, u, v = tangent_lanes
-    forward_group(shape, coefficients, groups, group, work, lanes, reduced)
-    displacements_into(groups, group, shape.n_elements, structure, slopes, work, delta, along_bond)
-    tangent_base_into(shape, groups, group, work, along_bond, drho, drho_core)
-    first, n_a, n_nodes, n_density = shape.node_start[mu_i], shape.n_a[mu_i], shape.n_nodes[mu_i], shape.n_density[mu_i]
-    products.tangents_into(shape.left, shape.right, first, n_a, n_nodes, work.nodes, work.tangents)
-    products.densities_into(coefficients.ct, first, n_a, n_nodes, n_density, work.tangents, drho)
-    density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, along_bond, drho, drho_core, u, v)
-    products.coefficient_gradient_into(first, n_a, n_nodes, n_density, work.nodes, work.tangents, u, v, dct)
-    products.second_adjoints_into(
-        shape.left,
-        shape.right,
-        coefficients.ct,
-        first,
-        n_a,
-        n_nodes,
-        n_density,
-        u,
-        v,
-        work.nodes,
-        work.tangents,
-        work.adjoint,
-        work.second,
+    n = forward_group(shape, coefficients, groups, group, work, lanes)
+    displacements_into(groups, group, n, structure, slopes, work.pairs, tangents.delta, tangents.turn)
+    along_into(
+        shape.l_max[mu_i],
+        shape.sector,
+        shape.climb,
+        work.pairs,
+        n,
+        work.ylm.shape[1],
+        work.ylm,
+        tangents.turn,
+        tangents.along,
     )
-    radial_adjoints_into(shape, groups, group, work, along_bond, u, v)
-    matrix_gradient_into(shape, groups, group, work, dmatrix)
+    tangent_base_into(shape, groups, group, work, tangents)
+    products.node_tangents_into(shape, mu_i, work.nodes, tangents.nodes)
+    products.density_tangents_into(
+        shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, tangents.rho
+    )
+    density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, tangents)
+    products.second_adjoints_into(
+        shape,
+        mu_i,
+        coefficients.ct,
+        tangents.u,
+        tangents.v,
+        work.nodes,
+        tangents.nodes,
+        work.sums,
+        tangents.sums,
+        work.adjoint,
+        tangents.second,
+        dct,
+    )
+    radial_adjoints_into(shape, groups, group, work, tangents)
+    matrix_gradient_into(shape, groups, group, work, tangents)
+
+
+@kernel
+def add_lanes(lanes, out):
+    """Add the sums over the lanes of (n_rows, width, LANES) to out (n_rows, width) and empty them."""
+    for row in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            for lane in range(LANES):
+                out[row, k] += lanes[row, k, lane]
+    lanes[:] = 0.0
 
 
 @kernel
@@ -254,8 +358,7 @@ def loss_and_gradient(
     forces,
     virials,
     losses,
-    dmatrix,
-    dct,
+    gradients,
 ):
     """Loss and gradient over blocks of whole structures.
 
@@ -267,40 +370,28 @@ def loss_and_gradient(
     targets, slopes : see `acefit.fit.batch.Targets` and `Slopes`
     energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6), filled
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
-    dmatrix, dct : (n_blocks, ...) filled with each block's gradient; no gradient is computed when dct is empty
+    gradients : `Coefficients` with one more axis in front, (n_blocks, ...), filled with each block's gradient; no gradient is
+        computed when it is empty
     """
+    work = make_work(
+        shape, coefficients.value.shape[1], largest_group(groups, block_groups[first_block], block_groups[last_block])
+    )
+    lanes, tangents = make_lanes(shape), make_tangents(shape, work, coefficients.value)
     for block in range(first_block, last_block):
         low, high = block_groups[block], block_groups[block + 1]
         first, last = block_structures[block], block_structures[block + 1]
         forces[offsets[first] : offsets[last]] = 0.0
         virials[first:last] = 0.0
-        n = largest_group(groups, low, high)
-        work, lanes, reduced = make_work(shape, n, True), make_lanes(shape), np.empty(LANES)
-        delta, along_bond = np.empty((3, n)), np.empty(n)
         for group in range(low, high):
-            evaluate_group(shape, coefficients, groups, group, work, lanes, reduced, delta, structure, energies, forces, virials)
+            evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces, virials)
         losses[block] = 0.0
         residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
-        if dct.shape[0] == 0:
+        if gradients.ct.shape[0] == 0:
             continue
-        dmatrix[block] = 0.0
-        dct[block] = 0.0
-        p_max = lanes.rho.shape[0]
-        tangent_lanes = (np.empty((p_max, LANES)), np.empty(LANES), np.zeros((p_max, LANES)), np.zeros((p_max, LANES)))
+        gradients.value[block] = 0.0
+        gradients.slope[block] = 0.0
+        gradients.ct[block] = 0.0
         for group in range(low, high):
-            gradient_group(
-                shape,
-                coefficients,
-                groups,
-                group,
-                work,
-                lanes,
-                reduced,
-                delta,
-                along_bond,
-                tangent_lanes,
-                structure,
-                slopes,
-                dmatrix[block],
-                dct[block],
-            )
+            gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, gradients.ct[block])
+        add_lanes(tangents.value, gradients.value[block])
+        add_lanes(tangents.slope, gradients.slope[block])

@@ -1,4 +1,4 @@
-"""Counting sort of atoms into groups of one species and of pairs by (group, neighbour species, lane)."""
+"""Atoms of one species in groups, their neighbours in slots: the layout that all other kernels work on."""
 
 from math import sqrt
 
@@ -6,6 +6,9 @@ import numpy as np
 
 from acefit.kernels._jit import LANES, kernel
 from acefit.kernels.model import Groups
+
+FAR = 1e6
+"""Distance of the pairs that fill unused places, Angstrom."""
 
 
 @kernel
@@ -16,64 +19,93 @@ def is_inside(vectors, pair, cutoff):
 
 
 @kernel
-def count_groups(n_elements, elements, offsets, neighbor, vectors, rcut, block_atoms):
-    """Number of groups and of pairs inside the cutoffs of their bonds."""
-    n_groups, n_pairs = 0, 0
-    for block in range(len(block_atoms) - 1):
-        count = np.zeros(n_elements, dtype=np.int64)
-        for i in range(block_atoms[block], block_atoms[block + 1]):
-            count[elements[i]] += 1
-            for pair in range(offsets[i], offsets[i + 1]):
-                if is_inside(vectors, pair, rcut[elements[i] * n_elements + elements[neighbor[pair]]]):
-                    n_pairs += 1
-        for mu in range(n_elements):
-            n_groups += (count[mu] + LANES - 1) // LANES
-    return n_groups, n_pairs
+def count_neighbors(n_elements, elements, offsets, neighbor, vectors, rcut):
+    """Neighbours of each species inside the cutoff of their bond, (n_atoms, n_elements)."""
+    counts = np.zeros((len(elements), n_elements), dtype=np.int64)
+    for i in range(len(elements)):
+        for pair in range(offsets[i], offsets[i + 1]):
+            mu_j = elements[neighbor[pair]]
+            if is_inside(vectors, pair, rcut[elements[i] * n_elements + mu_j]):
+                counts[i, mu_j] += 1
+    return counts
 
 
 @kernel
-def fill_groups(n_elements, elements, offsets, neighbor, vectors, rcut, block_atoms, n_groups, n_pairs):
-    """Groups and the range of groups of each block.
+def assign_lanes(n_elements, elements, order, counts, block_atoms):
+    """Lanes and slots of all groups.
+
+    Parameters
+    ----------
+    elements : (n_atoms,); counts : (n_atoms, n_elements)
+    order : (n_atoms,) atoms sorted by block, then element; neighbouring ones share a group
+    block_atoms : (n_blocks + 1,) ranges of atoms
+
+    Returns
+    -------
+    species, atoms, slots : as in `Groups`
+    block_groups : (n_blocks + 1,) range of groups of each block
+    """
+    n_blocks = len(block_atoms) - 1
+    largest = len(elements) // LANES + n_blocks * n_elements
+    species = np.zeros(largest, dtype=np.int64)
+    atoms = np.full((largest, LANES), -1, dtype=np.int32)
+    slots = np.zeros((largest, n_elements + 1), dtype=np.int64)
+    block_groups = np.zeros(n_blocks + 1, dtype=np.int64)
+    group, position = 0, 0
+    for block in range(n_blocks):
+        k = block_atoms[block]
+        while k < block_atoms[block + 1]:
+            mu, lane = elements[order[k]], 0
+            species[group] = mu
+            while lane < LANES and k < block_atoms[block + 1] and elements[order[k]] == mu:
+                atoms[group, lane] = order[k]
+                lane += 1
+                k += 1
+            for mu_j in range(n_elements):
+                slots[group, mu_j] = position
+                most = 0
+                for other in range(lane):
+                    most = max(most, counts[atoms[group, other], mu_j])
+                position += most
+            slots[group, n_elements] = position
+            group += 1
+        block_groups[block + 1] = group
+    return species[:group].copy(), atoms[:group].copy(), slots[:group].copy(), block_groups
+
+
+@kernel
+def fill_slots(n_elements, elements, offsets, neighbor, vectors, rcut, species, atoms, slots):
+    """Put the neighbours of all atoms into their slots.
 
     Parameters
     ----------
     elements : (n_atoms,); offsets : (n_atoms + 1,); neighbor : (n_all_pairs,); vectors : (n_all_pairs, 3)
     rcut : (n_elements**2,) cutoff of each ordered bond
-    block_atoms : (n_blocks + 1,) ranges of atoms
+    species, atoms, slots : from `assign_lanes`
     """
-    species = np.zeros(n_groups, dtype=np.int64)
-    atoms = np.full((n_groups, LANES), -1, dtype=np.int32)
-    segments = np.zeros((n_groups, n_elements, LANES + 1), dtype=np.int64)
-    sorted_vectors, sorted_neighbor = np.zeros((3, n_pairs)), np.zeros(n_pairs, dtype=np.int32)
-    block_groups = np.zeros(len(block_atoms), dtype=np.int64)
-    group = 0
-    for block in range(len(block_atoms) - 1):
-        for mu in range(n_elements):
-            lane = 0
-            for i in range(block_atoms[block], block_atoms[block + 1]):
-                if elements[i] == mu:
-                    atoms[group, lane] = i
-                    species[group] = mu
-                    lane += 1
-                    if lane == LANES:
-                        group, lane = group + 1, 0
-            if lane > 0:
-                group += 1
-        block_groups[block + 1] = group
-    position = 0
-    for g in range(n_groups):
-        for mu_j in range(n_elements):
-            cutoff = rcut[species[g] * n_elements + mu_j]
-            segments[g, mu_j, 0] = position
-            for lane in range(LANES):
-                i = atoms[g, lane]
-                if i >= 0:
-                    for pair in range(offsets[i], offsets[i + 1]):
-                        j = neighbor[pair]
-                        if elements[j] == mu_j and is_inside(vectors, pair, cutoff):
-                            for axis in range(3):
-                                sorted_vectors[axis, position] = vectors[pair, axis]
-                            sorted_neighbor[position] = j
-                            position += 1
-                segments[g, mu_j, lane + 1] = position
-    return Groups(species, atoms, segments, sorted_vectors, sorted_neighbor), block_groups
+    n_groups = len(species)
+    n_slots = slots[n_groups - 1, n_elements] if n_groups > 0 else 0
+    slot_vectors, slot_neighbor = np.zeros((n_slots, 3, LANES)), np.zeros((n_slots, LANES), dtype=np.int32)
+    slot_vectors[:, 0, :] = FAR
+    next_slot = np.zeros(n_elements, dtype=np.int64)
+    for group in range(n_groups):
+        mu_i = species[group]
+        for lane in range(LANES):
+            # Unused places refer to an atom of the group: what is added there is zero, and no other thread writes to it
+            i = atoms[group, lane] if atoms[group, lane] >= 0 else atoms[group, 0]
+            for slot in range(slots[group, 0], slots[group, n_elements]):
+                slot_neighbor[slot, lane] = i
+            if atoms[group, lane] < 0:
+                continue
+            for mu_j in range(n_elements):
+                next_slot[mu_j] = slots[group, mu_j]
+            for pair in range(offsets[i], offsets[i + 1]):
+                j = neighbor[pair]
+                mu_j = elements[j]
+                if is_inside(vectors, pair, rcut[mu_i * n_elements + mu_j]):
+                    slot = next_slot[mu_j]
+                    for axis in range(3):
+                        slot_vectors[slot, axis, lane] = vectors[pair, axis]
+                    slot_neighbor[slot, lane] = j
+                    next_slot[mu_j] += 1
+    return Groups(species, atoms, slots, slot_vectors, slot_neighbor)

@@ -1,12 +1,17 @@
-"""Real spherical harmonics and their gradients, rows of values over pairs.
+"""Real spherical harmonics of unit vectors, their derivative along a displacement, and the adjoint of that derivative.
 
 S_l0 = Y_l0, S_lm = sqrt(2) (-1)^m Re Y_lm and S_l,-m = sqrt(2) (-1)^m Im Y_lm for m > 0, with the complex Y_lm of the file
-formats (Condon-Shortley phase, Y_00 = 1). Row lm = l*l + l + m. Both values and gradients come from linear recursions, in
-which neighbouring rows are multiplied by constants; `harmonics_tables` holds these constants.
+formats (Condon-Shortley phase, Y_00 = 1). Row lm = l*l + l + m. All rows come from one linear recursion in the components of
+the unit vector,
+
+    S_l,+-l = sector_l (x S_l-1,+-(l-1) -+ y S_l-1,-+(l-1)),   S_lm = climb_lm,0 z S_l-1,m + climb_lm,1 S_l-2,m
+
+so that derivatives cost no more than the values: forwards for the change along a given displacement, backwards for the gradient
+of a given combination. Gradients in the space of unit vectors are made tangential by the caller.
 
 References
 ----------
-Bigi, Fraux, Browning, Ceriotti, J. Chem. Phys. 159, 064802 (2023): Cartesian recursion and gradients of solid harmonics.
+Bigi, Fraux, Browning, Ceriotti, J. Chem. Phys. 159, 064802 (2023): Cartesian recursion of solid harmonics.
 """
 
 from functools import cache
@@ -16,24 +21,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.kernels._jit import kernel
+from acefit.kernels._jit import inlined, kernel
+from acefit.kernels.radial import N_PAIR, UX, UY, UZ
+from acefit.kernels.vectors import item, load, splat, store
 
 
 class HarmonicsTables(NamedTuple):
-    """Constants of the recursions up to some l_max.
+    """Constants of the recursion up to some l_max.
 
     Attributes
     ----------
     sector : (l_max + 1,) factor of S_mm from S_m-1,m-1
     climb : (n_lm, 2) factors of z S_l-1,m and of S_l-2,m
-    row : int64 (n_lm, 3, 2) rows of degree l - 1 in the gradient of the solid harmonic, per axis
-    factor : (n_lm, 3, 2) their factors
     """
 
     sector: NDArray[np.float64]
     climb: NDArray[np.float64]
-    row: NDArray[np.int64]
-    factor: NDArray[np.float64]
 
 
 def _norm(l: int, m: int) -> float:
@@ -44,22 +47,10 @@ def _norm(l: int, m: int) -> float:
     return sqrt(value)
 
 
-def _add(row: NDArray[np.int64], factor: NDArray[np.float64], target: tuple[int, int], source: int, value: float) -> None:
-    """Put one term into the first free place of a gradient entry."""
-    place = 0 if factor[(*target, 0)] == 0.0 else 1
-    row[(*target, place)], factor[(*target, place)] = source, value
-
-
 @cache
 def harmonics_tables(l_max: int) -> HarmonicsTables:
-    """Build the constants.
-
-    With solid harmonics N_lm q_lm c_m (c_m = Re (x+iy)^m; s_m = Im for -m): d q_lm/dx = -x q_l-1,m+1 and d q_lm/dz =
-    (l + m) q_l-1,m, and x c_m = (c_m+1 + r_xy^2 c_m-1)/2, so each component is a sum of at most two harmonics of degree l - 1.
-    """
-    n_lm = (l_max + 1) ** 2
-    sector, climb = np.zeros(l_max + 1), np.zeros((n_lm, 2))
-    row, factor = np.zeros((n_lm, 3, 2), dtype=np.int64), np.zeros((n_lm, 3, 2))
+    """Build the constants."""
+    sector, climb = np.zeros(l_max + 1), np.zeros(((l_max + 1) ** 2, 2))
     for m in range(1, l_max + 1):
         sector[m] = (2 * m - 1) * _norm(m, m) / _norm(m - 1, m - 1)
     for l in range(1, l_max + 1):
@@ -67,74 +58,107 @@ def harmonics_tables(l_max: int) -> HarmonicsTables:
             first = (2 * l - 1) / (l - m) * _norm(l, m) / _norm(l - 1, m)
             second = -(l + m - 1) / (l - m) * _norm(l, m) / _norm(l - 2, m) if l >= m + 2 else 0.0
             climb[l * l + l + m] = climb[l * l + l - m] = first, second
-        below = l * l - l
-        for m in range(l + 1):
-            up = -0.5 * _norm(l, m) / _norm(l - 1, m + 1) if m + 1 <= l - 1 else 0.0
-            down = 0.5 * (l + m) * (l + m - 1) * _norm(l, m) / _norm(l - 1, m - 1) if m >= 1 else 0.0
-            along = (l + m) * _norm(l, m) / _norm(l - 1, m) if m <= l - 1 else 0.0
-            for sign in (1, -1) if m else (1,):
-                lm = l * l + l + sign * m
-                if m == 0:
-                    # x q_l-1,1 = q_l-1,1 c_1 and y q_l-1,1 = q_l-1,1 s_1
-                    terms = [(0, below + 1, 2 * up), (1, below - 1, 2 * up)]
-                elif sign > 0:
-                    terms = [(0, below + m + 1, up), (0, below + m - 1, down), (1, below - m - 1, up), (1, below - m + 1, -down)]
-                else:
-                    terms = [(0, below - m - 1, up), (0, below - m + 1, down), (1, below + m + 1, -up), (1, below + m - 1, down)]
-                for axis, source, value in (*terms, (2, below + sign * m, along)):
-                    # s_0 = 0: the row -0 does not exist
-                    vanishes = m == 1 and ((sign > 0 and axis == 1) or (sign < 0 and axis == 0)) and source == below
-                    if value != 0.0 and not vanishes:
-                        _add(row, factor, (lm, axis), source, value)
-    return HarmonicsTables(sector, climb, row, factor)
+    return HarmonicsTables(sector, climb)
 
 
 @kernel
-def harmonics_into(l_max, sector, climb, row, factor, unit, inverse_r, n, values, gradients):
-    """Fill values and gradients with respect to the bond vector.
+def harmonics_into(l_max, sector, climb, pairs, n, width, values):
+    """Fill values (n, width, LANES) of n slots; width >= (l_max + 1)^2.
 
     Parameters
     ----------
-    l_max : int
-    sector, climb, row, factor : HarmonicsTables of at least l_max
-    unit : (3, >= n) unit vectors
-    inverse_r : (>= n,) 1/Angstrom
-    n : number of pairs
-    values : (n_lm, >= n), filled
-    gradients : (3, n_lm, >= n), filled; the tangential gradient divided by r, 1/Angstrom
+    sector, climb : HarmonicsTables of at least l_max
+    pairs : (n_slots, N_PAIR, LANES) with unit vectors in the rows UX, UY, UZ
     """
-    ux, uy, uz, inverse = unit[0, :n], unit[1, :n], unit[2, :n], inverse_r[:n]
-    values[0, :n] = 1.0
-    gradients[:, 0, :n] = 0.0
-    for l in range(1, l_max + 1):
-        cosine, sine = values[l * l + 2 * l], values[l * l]
-        below_cosine, below_sine = values[l * l - 1], values[(l - 1) * (l - 1)]
-        scale = sector[l]
-        if l == 1:
-            for j in range(n):
-                cosine[j] = scale * ux[j]
-                sine[j] = scale * uy[j]
-        else:
-            for j in range(n):
-                cosine[j] = scale * (ux[j] * below_cosine[j] - uy[j] * below_sine[j])
-            for j in range(n):
-                sine[j] = scale * (ux[j] * below_sine[j] + uy[j] * below_cosine[j])
-        for m in range(-l + 1, l):
-            lm = l * l + l + m
-            first, second = climb[lm, 0], climb[lm, 1]
-            out, one = values[lm], values[l * l - l + m]
-            if second == 0.0:
-                for j in range(n):
-                    out[j] = first * uz[j] * one[j]
-            else:
-                two = values[(l - 2) * (l - 2) + l - 2 + m]
-                for j in range(n):
-                    out[j] = first * uz[j] * one[j] + second * two[j]
-        for lm in range(l * l, (l + 1) * (l + 1)):
-            value = values[lm]
-            for axis in range(3):
-                a, b = values[row[lm, axis, 0]], values[row[lm, axis, 1]]
-                fa, fb = factor[lm, axis, 0], factor[lm, axis, 1]
-                u, out = unit[axis, :n], gradients[axis, lm]
-                for j in range(n):
-                    out[j] = (fa * a[j] + fb * b[j] - l * value[j] * u[j]) * inverse[j]
+    for slot in range(n):
+        x, y, z = load(pairs, slot * N_PAIR + UX), load(pairs, slot * N_PAIR + UY), load(pairs, slot * N_PAIR + UZ)
+        first = slot * width
+        store(values, first, splat(1.0))
+        if l_max > 0:
+            scale = item(sector, 1)
+            store(values, first + 1, scale * y)
+            store(values, first + 2, item(climb, 4) * z)
+            store(values, first + 3, scale * x)
+        for l in range(2, l_max + 1):
+            row, below, scale = first + l * l, first + (l - 1) * (l - 1), item(sector, l)
+            sine, cosine = load(values, below), load(values, below + 2 * l - 2)
+            store(values, row, scale * (x * sine + y * cosine))
+            store(values, row + 2 * l, scale * (x * cosine - y * sine))
+            lowest = first + (l - 2) * (l - 2)
+            store(values, row + 1, item(climb, 2 * l * l + 2) * (z * sine))
+            store(values, row + 2 * l - 1, item(climb, 2 * (l * l + 2 * l - 1)) * (z * cosine))
+            for m in range(2, 2 * l - 1):
+                one, two = load(values, below + m - 1), load(values, lowest + m - 2)
+                store(values, row + m, item(climb, 2 * (l * l + m)) * (z * one) + item(climb, 2 * (l * l + m) + 1) * two)
+
+
+@kernel
+def along_into(l_max, sector, climb, pairs, n, width, values, displacements, along):
+    """Fill along (n, width, LANES) with the changes of the values when the unit vectors change by given displacements.
+
+    Parameters
+    ----------
+    values : from `harmonics_into`
+    displacements : (n, 4, LANES) tangential displacements of the unit vectors in the first three rows
+    """
+    for slot in range(n):
+        x, y, z = load(pairs, slot * N_PAIR + UX), load(pairs, slot * N_PAIR + UY), load(pairs, slot * N_PAIR + UZ)
+        dx, dy, dz = load(displacements, 4 * slot), load(displacements, 4 * slot + 1), load(displacements, 4 * slot + 2)
+        first = slot * width
+        store(along, first, splat(0.0))
+        if l_max > 0:
+            scale = item(sector, 1)
+            store(along, first + 1, scale * dy)
+            store(along, first + 2, item(climb, 4) * dz)
+            store(along, first + 3, scale * dx)
+        for l in range(2, l_max + 1):
+            row, below, scale = first + l * l, first + (l - 1) * (l - 1), item(sector, l)
+            sine, cosine = load(values, below), load(values, below + 2 * l - 2)
+            dsine, dcosine = load(along, below), load(along, below + 2 * l - 2)
+            store(along, row, scale * (dx * sine + x * dsine + dy * cosine + y * dcosine))
+            store(along, row + 2 * l, scale * (dx * cosine + x * dcosine - dy * sine - y * dsine))
+            lowest = first + (l - 2) * (l - 2)
+            store(along, row + 1, item(climb, 2 * l * l + 2) * (dz * sine + z * dsine))
+            store(along, row + 2 * l - 1, item(climb, 2 * (l * l + 2 * l - 1)) * (dz * cosine + z * dcosine))
+            for m in range(2, 2 * l - 1):
+                one, done, dtwo = load(values, below + m - 1), load(along, below + m - 1), load(along, lowest + m - 2)
+                store(
+                    along, row + m, item(climb, 2 * (l * l + m)) * (dz * one + z * done) + item(climb, 2 * (l * l + m) + 1) * dtwo
+                )
+
+
+@inlined
+def backwards(l_max, sector, climb, x, y, z, values, first, adjoint, base):
+    """Derivative of sum_lm adjoint_lm S_lm by the components of the unit vector; overwrites adjoint.
+
+    Parameters
+    ----------
+    x, y, z : vectors
+    values : array from `harmonics_into`; first : its first row of this slot
+    adjoint : array of vectors; base : row of its first harmonic
+    """
+    gx, gy, gz = splat(0.0), splat(0.0), splat(0.0)
+    for l in range(l_max, 1, -1):
+        row, below, lowest, scale = l * l, (l - 1) * (l - 1), (l - 2) * (l - 2), item(sector, l)
+        for m in range(2, 2 * l - 1):
+            a = load(adjoint, base + row + m)
+            b = item(climb, 2 * (row + m)) * a
+            gz = gz + b * load(values, first + below + m - 1)
+            store(adjoint, base + below + m - 1, load(adjoint, base + below + m - 1) + b * z)
+            store(adjoint, base + lowest + m - 2, load(adjoint, base + lowest + m - 2) + item(climb, 2 * (row + m) + 1) * a)
+        sine, cosine = load(values, first + below), load(values, first + below + 2 * l - 2)
+        a, b = scale * load(adjoint, base + row), scale * load(adjoint, base + row + 2 * l)
+        c, d = (
+            item(climb, 2 * row + 2) * load(adjoint, base + row + 1),
+            item(climb, 2 * (row + 2 * l - 1)) * load(adjoint, base + row + 2 * l - 1),
+        )
+        gx = gx + a * sine + b * cosine
+        gy = gy + a * cosine - b * sine
+        gz = gz + c * sine + d * cosine
+        store(adjoint, base + below, load(adjoint, base + below) + a * x - b * y + c * z)
+        store(adjoint, base + below + 2 * l - 2, load(adjoint, base + below + 2 * l - 2) + a * y + b * x + d * z)
+    if l_max > 0:
+        gx = gx + item(sector, 1) * load(adjoint, base + 3)
+        gy = gy + item(sector, 1) * load(adjoint, base + 1)
+        gz = gz + item(climb, 4) * load(adjoint, base + 2)
+    return gx, gy, gz

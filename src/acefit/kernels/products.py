@@ -1,8 +1,12 @@
-"""Products of A along a shared graph, for LANES atoms of one species side by side.
+"""Products of A for LANES atoms of one species side by side, and the densities that are sums of them.
 
-Row t of the node arrays holds one product for all lanes. Rows below n_a are the A components themselves; every further row is the
-product of two earlier rows. Densities are linear in the rows: rho_p = sum_t ct[t, p] P_t, with the coupling matrix folded into
-ct once per evaluation.
+The densities are bilinear in rows that are few: A components and *nodes*, products of two earlier rows. Every product of a
+function is a *term*: an outer factor times an inner one, both of them rows. Terms of one outer factor stand together,
+
+    rho_p = sum_o P_o s_op,   s_op = sum_t ct[p, t] P_inner(t)
+
+so that a term costs one multiply-add per density, no product of a function is ever stored, and the same holds for adjoints and
+tangents. The coupling matrix is folded into ct once per evaluation.
 
 References
 ----------
@@ -10,91 +14,144 @@ Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), recursive evaluation of pro
 adjoint of A.
 """
 
-from acefit.kernels._jit import LANES, kernel
+from acefit.kernels._jit import inlined, kernel
+from acefit.kernels.vectors import add_at, item, load, splat, store, total, totals
 
 
 @kernel
-def products_into(left, right, first, n_a, n_nodes, nodes):
-    """Fill rows n_a.. of nodes; left and right hold the operands of product t at position first + t."""
-    for t in range(n_nodes):
-        a, b, out = left[first + t], right[first + t], n_a + t
-        for lane in range(LANES):
-            nodes[out, lane] = nodes[a, lane] * nodes[b, lane]
+def nodes_into(shape, mu, nodes):
+    """Fill the rows of nodes behind the A components."""
+    first, n_a = shape.node_start[mu], shape.n_a[mu]
+    for t in range(shape.n_nodes[mu]):
+        store(nodes, n_a + t, load(nodes, item(shape.left, first + t)) * load(nodes, item(shape.right, first + t)))
 
 
 @kernel
-def densities_into(ct, first, n_a, n_nodes, n_density, nodes, rho):
-    """Add the products' part to rho (n_density, LANES)."""
-    for t in range(n_nodes):
-        for p in range(n_density):
-            c = ct[first + t, p]
-            for lane in range(LANES):
-                rho[p, lane] += c * nodes[n_a + t, lane]
+def node_tangents_into(shape, mu, nodes, tangents):
+    """Fill the rows of tangents behind those of the A components."""
+    first, n_a = shape.node_start[mu], shape.n_a[mu]
+    for t in range(shape.n_nodes[mu]):
+        a, b = item(shape.left, first + t), item(shape.right, first + t)
+        store(tangents, n_a + t, load(tangents, a) * load(nodes, b) + load(nodes, a) * load(tangents, b))
+
+
+@inlined
+def weighted_sum(coefficients, inner, begin, end, rows):
+    """Sum of coefficients[t] rows[inner[t]] over the terms begin..end-1."""
+    s0, s1, s2, s3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    t = begin
+    while t + 4 <= end:
+        s0 = s0 + item(coefficients, t) * load(rows, item(inner, t))
+        s1 = s1 + item(coefficients, t + 1) * load(rows, item(inner, t + 1))
+        s2 = s2 + item(coefficients, t + 2) * load(rows, item(inner, t + 2))
+        s3 = s3 + item(coefficients, t + 3) * load(rows, item(inner, t + 3))
+        t += 4
+    while t < end:
+        s0 = s0 + item(coefficients, t) * load(rows, item(inner, t))
+        t += 1
+    return (s0 + s1) + (s2 + s3)
 
 
 @kernel
-def adjoints_into(left, right, ct, first, n_a, n_nodes, n_density, slope, nodes, adjoint):
-    """Fill adjoint with d(sum_p slope_p rho_p)/d(row); slope is (n_density, LANES)."""
-    for t in range(n_a):
-        for lane in range(LANES):
-            adjoint[t, lane] = 0.0
-    for t in range(n_nodes):
-        for lane in range(LANES):
-            adjoint[n_a + t, lane] = ct[first + t, 0] * slope[0, lane]
-        for p in range(1, n_density):
-            c = ct[first + t, p]
-            for lane in range(LANES):
-                adjoint[n_a + t, lane] += c * slope[p, lane]
-    for t in range(n_nodes - 1, -1, -1):
-        a, b, out = left[first + t], right[first + t], n_a + t
-        for lane in range(LANES):
-            adjoint[a, lane] += adjoint[out, lane] * nodes[b, lane]
-        for lane in range(LANES):
-            adjoint[b, lane] += adjoint[out, lane] * nodes[a, lane]
+def densities_into(shape, mu, ct, nodes, sums, rho):
+    """Add the terms to rho (p_max, LANES); sums (n_outer, p_max, LANES) are kept for the way back."""
+    begin, p_max = shape.outer_start[mu], sums.shape[1]
+    for o in range(begin, shape.outer_start[mu + 1]):
+        factor = load(nodes, item(shape.outer, o))
+        for p in range(shape.n_density[mu]):
+            s = weighted_sum(ct[p], shape.inner, item(shape.term_start, o), item(shape.term_start, o + 1), nodes)
+            store(sums, (o - begin) * p_max + p, s)
+            store(rho, p, load(rho, p) + factor * s)
 
 
 @kernel
-def tangents_into(left, right, first, n_a, n_nodes, nodes, tangents):
-    """Fill rows n_a.. of tangents with the directional derivatives of the products."""
-    for t in range(n_nodes):
-        a, b, out = left[first + t], right[first + t], n_a + t
-        for lane in range(LANES):
-            tangents[out, lane] = tangents[a, lane] * nodes[b, lane] + nodes[a, lane] * tangents[b, lane]
+def density_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, drho):
+    """Add the tangents of the terms to drho; dsums are those of the sums."""
+    begin, p_max = shape.outer_start[mu], sums.shape[1]
+    for o in range(begin, shape.outer_start[mu + 1]):
+        factor, dfactor = load(nodes, item(shape.outer, o)), load(tangents, item(shape.outer, o))
+        for p in range(shape.n_density[mu]):
+            ds = weighted_sum(ct[p], shape.inner, item(shape.term_start, o), item(shape.term_start, o + 1), tangents)
+            row = (o - begin) * p_max + p
+            store(dsums, row, ds)
+            store(drho, p, load(drho, p) + factor * ds + dfactor * load(sums, row))
+
+
+@inlined
+def add_scaled(coefficients, inner, begin, end, factor, rows):
+    """Add coefficients[t] factor to rows[inner[t]] for the terms begin..end-1; the inner rows of one outer factor differ."""
+    for t in range(begin, end):
+        store(rows, item(inner, t), load(rows, item(inner, t)) + item(coefficients, t) * factor)
 
 
 @kernel
-def coefficient_gradient_into(first, n_a, n_nodes, n_density, nodes, tangents, u, v, dct):
-    """Add sum over lanes of u_p P_t + v_p P'_t to dct."""
-    for t in range(n_nodes):
-        for p in range(n_density):
-            total = 0.0
-            for lane in range(LANES):
-                total += u[p, lane] * nodes[n_a + t, lane] + v[p, lane] * tangents[n_a + t, lane]
-            dct[first + t, p] += total
+def adjoints_into(shape, mu, ct, slope, nodes, sums, adjoint):
+    """Fill adjoint with d(sum_p slope_p rho_p)/d(row); slope is (p_max, LANES)."""
+    first, n_a, p_max = shape.node_start[mu], shape.n_a[mu], sums.shape[1]
+    for row in range(n_a + shape.n_nodes[mu]):
+        store(adjoint, row, splat(0.0))
+    begin = shape.outer_start[mu]
+    for o in range(begin, shape.outer_start[mu + 1]):
+        row = item(shape.outer, o)
+        factor, own = load(nodes, row), splat(0.0)
+        for p in range(shape.n_density[mu]):
+            weight = load(slope, p)
+            own = own + weight * load(sums, (o - begin) * p_max + p)
+            add_scaled(ct[p], shape.inner, item(shape.term_start, o), item(shape.term_start, o + 1), weight * factor, adjoint)
+        store(adjoint, row, load(adjoint, row) + own)
+    for t in range(shape.n_nodes[mu] - 1, -1, -1):
+        a, b, g = item(shape.left, first + t), item(shape.right, first + t), load(adjoint, n_a + t)
+        store(adjoint, a, load(adjoint, a) + g * load(nodes, b))
+        store(adjoint, b, load(adjoint, b) + g * load(nodes, a))
+
+
+@inlined
+def coefficient_gradient_into(inner, begin, end, of_values, of_tangents, nodes, tangents, dct):
+    """Add sum over lanes of of_values P_inner + of_tangents dP_inner to dct[t] for the terms begin..end-1."""
+    t = begin
+    while t + 8 <= end:
+        v0 = of_values * load(nodes, item(inner, t)) + of_tangents * load(tangents, item(inner, t))
+        v1 = of_values * load(nodes, item(inner, t + 1)) + of_tangents * load(tangents, item(inner, t + 1))
+        v2 = of_values * load(nodes, item(inner, t + 2)) + of_tangents * load(tangents, item(inner, t + 2))
+        v3 = of_values * load(nodes, item(inner, t + 3)) + of_tangents * load(tangents, item(inner, t + 3))
+        v4 = of_values * load(nodes, item(inner, t + 4)) + of_tangents * load(tangents, item(inner, t + 4))
+        v5 = of_values * load(nodes, item(inner, t + 5)) + of_tangents * load(tangents, item(inner, t + 5))
+        v6 = of_values * load(nodes, item(inner, t + 6)) + of_tangents * load(tangents, item(inner, t + 6))
+        v7 = of_values * load(nodes, item(inner, t + 7)) + of_tangents * load(tangents, item(inner, t + 7))
+        sums = totals(v0, v1, v2, v3, v4, v5, v6, v7)
+        add_at(dct, t, sums)
+        t += 8
+    while t < end:
+        dct[t] += total(of_values * load(nodes, item(inner, t)) + of_tangents * load(tangents, item(inner, t)))
+        t += 1
 
 
 @kernel
-def second_adjoints_into(left, right, ct, first, n_a, n_nodes, n_density, u, v, nodes, tangents, g, h):
-    """Adjoints g of the tangents and h of the values for S = sum_p u_p rho_p + v_p rho'_p."""
-    for t in range(n_a):
-        for lane in range(LANES):
-            g[t, lane] = 0.0
-            h[t, lane] = 0.0
-    for t in range(n_nodes):
-        c = ct[first + t, 0]
-        for lane in range(LANES):
-            g[n_a + t, lane] = c * v[0, lane]
-            h[n_a + t, lane] = c * u[0, lane]
-        for p in range(1, n_density):
-            c = ct[first + t, p]
-            for lane in range(LANES):
-                g[n_a + t, lane] += c * v[p, lane]
-                h[n_a + t, lane] += c * u[p, lane]
-    for t in range(n_nodes - 1, -1, -1):
-        a, b, out = left[first + t], right[first + t], n_a + t
-        for lane in range(LANES):
-            g[a, lane] += g[out, lane] * nodes[b, lane]
-            h[a, lane] += h[out, lane] * nodes[b, lane] + g[out, lane] * tangents[b, lane]
-        for lane in range(LANES):
-            g[b, lane] += g[out, lane] * nodes[a, lane]
-            h[b, lane] += h[out, lane] * nodes[a, lane] + g[out, lane] * tangents[a, lane]
+def second_adjoints_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h, dct):
+    """Adjoints g of the tangents and h of the values for S = sum_p u_p rho_p + v_p rho'_p; adds dS/dct to dct (p_max, n_terms)."""
+    first, n_a, p_max = shape.node_start[mu], shape.n_a[mu], sums.shape[1]
+    for row in range(n_a + shape.n_nodes[mu]):
+        store(g, row, splat(0.0))
+        store(h, row, splat(0.0))
+    begin = shape.outer_start[mu]
+    for o in range(begin, shape.outer_start[mu + 1]):
+        row, low, high = item(shape.outer, o), item(shape.term_start, o), item(shape.term_start, o + 1)
+        factor, dfactor = load(nodes, row), load(tangents, row)
+        own_g, own_h = splat(0.0), splat(0.0)
+        for p in range(shape.n_density[mu]):
+            weight_u, weight_v, s = load(u, p), load(v, p), (o - begin) * p_max + p
+            own_g = own_g + weight_v * load(sums, s)
+            own_h = own_h + weight_u * load(sums, s) + weight_v * load(dsums, s)
+            of_values, of_tangents = weight_u * factor + weight_v * dfactor, weight_v * factor
+            add_scaled(ct[p], shape.inner, low, high, of_tangents, g)
+            add_scaled(ct[p], shape.inner, low, high, of_values, h)
+            coefficient_gradient_into(shape.inner, low, high, of_values, of_tangents, nodes, tangents, dct[p])
+        store(g, row, load(g, row) + own_g)
+        store(h, row, load(h, row) + own_h)
+    for t in range(shape.n_nodes[mu] - 1, -1, -1):
+        a, b = item(shape.left, first + t), item(shape.right, first + t)
+        gt, ht = load(g, n_a + t), load(h, n_a + t)
+        store(g, a, load(g, a) + gt * load(nodes, b))
+        store(h, a, load(h, a) + ht * load(nodes, b) + gt * load(tangents, b))
+        store(g, b, load(g, b) + gt * load(nodes, a))
+        store(h, b, load(h, b) + ht * load(nodes, a) + gt * load(tangents, a))

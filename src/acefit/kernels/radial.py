@@ -1,11 +1,16 @@
-"""Radial base functions of a bond at many distances, rows over pairs.
+"""Radial functions of a bond at many distances.
 
-All radial bases of the file format are linear maps of two simple families times a window W(r), so the map is folded into the
-contraction matrix (`acefit.basis.compiled`) and the kernels only know the families:
+Every radial base of the file format is a family of polynomials of one argument x(r) times factors that depend on r only. With the
+Chebyshev polynomials T_k as base, a radial function R(r) = sum_k c_k g_k(r) and its slope are
 
-    Chebyshev (ChebExpCos, ChebPow, ChebLinear):  b_m = T_m(x(r)) W(r),   m = 0..K
-    sine (SBessel):                               b_m = sin(m t)/(m t) W(r), t = pi r/rc, m = 1..K+1
-    table (any basis, compatible mode):           b_k = cubic Hermite interpolation of g_k
+    P = sum_k value_k T_k(x),  Q = sum_k slope_k T_k(x),  R = f0 P,  dR/dr = f1 Q + f2 P
+
+where value and slope are linear in c (`acefit.basis.compiled` holds these maps), and with a window W(r)
+
+    Chebyshev bases (ChebExpCos, ChebPow, ChebLinear):  x(r) of the base, Q = dP/dx;  f0 = W, f1 = W dx/dr, f2 = dW/dr
+    sine base (SBessel), t = pi r/rc:  x = cos t, sin(m t) = sin t U_m-1(x), Q = sum of cos(m t);  f0 = W sin t/r, f1 = W/r,
+                                       f2 = (dW/dr - W/r) sin t/r
+    table (any basis, compatible mode):  P and Q have bases of their own, cubic Hermite interpolations of g_k and of its slope
 
 References
 ----------
@@ -13,9 +18,10 @@ Drautz, Phys. Rev. B 99, 014104 (2019) for the Chebyshev bases; Kocer, Mason, Er
 the simplified spherical Bessel functions.
 """
 
-from math import cos, exp, pi, sin
+from math import exp, pi
 
-from acefit.kernels._jit import kernel
+from acefit.kernels._jit import LANES, inlined, kernel
+from acefit.kernels.vectors import any_below, item, load, splat, store, times_power_of_two, where_below
 
 # Kinds of radial base
 NONE, CHEB_EXP_COS, CHEB_POW, CHEB_LINEAR, SINE, TABLE = 0, 1, 2, 3, 4, 5
@@ -29,6 +35,17 @@ N_BOND_PARAMETERS = 19
 
 # Core modes
 CORE_NONE, CORE_EXPONENTIAL, CORE_EXPONENTIAL_WINDOW, CORE_ZBL = 0, 1, 2, 3
+
+ROW_BLOCK = 4
+"""Rows that are contracted together, so that their sums stay in registers."""
+
+# Rows of the pair arrays (n_slots, N_PAIR, LANES)
+R, INVERSE, UX, UY, UZ, X, F0, F1, F2 = 0, 1, 2, 3, 4, 5, 6, 7, 8
+N_PAIR = 9
+
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+_ROUND = 6755399441055744.0  # 1.5 * 2^52: added to a number, it leaves the nearest integer in the low bits
 
 
 @kernel
@@ -46,7 +63,7 @@ def f_poly(r, r0, width):
 
 @kernel
 def sin_pi(y):
-    """sin(pi y) for |y| <= 1/2 by its Taylor series, which vectorises; truncation below 1e-17."""
+    """sin(pi y) of a vector or a number, |y| <= 1/2, by its Taylor series; truncation below 1e-17."""
     z = (pi * y) * (pi * y)
     s = 1.0 / 51090942171709440000.0
     s = 1.0 / 121645100408832000.0 - s * z
@@ -63,7 +80,7 @@ def sin_pi(y):
 
 @kernel
 def cos_pi(y):
-    """cos(pi y) for |y| <= 1/2 by its Taylor series."""
+    """cos(pi y) of a vector or a number, |y| <= 1/2, by its Taylor series."""
     z = (pi * y) * (pi * y)
     s = 1.0 / 1124000727777607680000.0
     s = 1.0 / 2432902008176640000.0 - s * z
@@ -80,101 +97,124 @@ def cos_pi(y):
 
 
 @kernel
-def window_into(kind, bond, r, window):
-    """Fill window[0] = W and window[1] = dW/dr at the distances r."""
+def exponential(x):
+    """exp(x) of a vector, relative error below 3e-16; 1e-304 for everything smaller than that."""
+    x = where_below(x, splat(-700.0), splat(-700.0), x)
+    shifted = x * _LOG2_E + _ROUND
+    n = shifted - _ROUND
+    f = (x - n * _LN2_HIGH) - n * _LN2_LOW
+    p = f * (1.0 / 6227020800.0) + 1.0 / 479001600.0
+    p = p * f + 1.0 / 39916800.0
+    p = p * f + 1.0 / 3628800.0
+    p = p * f + 1.0 / 362880.0
+    p = p * f + 1.0 / 40320.0
+    p = p * f + 1.0 / 5040.0
+    p = p * f + 1.0 / 720.0
+    p = p * f + 1.0 / 120.0
+    p = p * f + 1.0 / 24.0
+    p = p * f + 1.0 / 6.0
+    p = p * f + 0.5
+    p = p * f + 1.0
+    p = p * f + 1.0
+    return times_power_of_two(p, shifted)
+
+
+@kernel
+def clamp(x, low, high):
+    """X between low and high."""
+    x = where_below(x, splat(low), splat(low), x)
+    return where_below(splat(high), x, splat(high), x)
+
+
+@kernel
+def step(r, r0, width):
+    """`f_poly` of a vector, for a positive width."""
+    x = clamp(1.0 - 2.0 * (1.0 + (r - r0) / width), -1.0, 1.0)
+    x2 = x * x
+    rest = 1.0 - x2
+    return 0.5 + x * (0.9375 + x2 * (x2 * 0.1875 - 0.625)), (-15.0 / (8.0 * width)) * rest * rest
+
+
+@kernel
+def window(kind, bond, r):
+    """W and dW/dr at a vector of distances."""
     rc = bond[RC]
-    n = len(r)
+    w, dw = splat(1.0), splat(0.0)
     if kind == CHEB_EXP_COS:
-        for j in range(n):
-            y = r[j] / rc - 0.5
-            window[0, j] = 0.5 - 0.5 * sin_pi(y)
-            window[1, j] = -0.5 * pi / rc * cos_pi(y)
-    else:
-        for j in range(n):
-            window[0, j] = 1.0
-            window[1, j] = 0.0
-    outer = rc - bond[DCUT] if kind == CHEB_EXP_COS else rc
-    for j in range(n):
-        rj = r[j]
-        if rj > outer and rj < rc:
+        inside = where_below(r, splat(rc), r, splat(rc))
+        y = inside / rc - 0.5
+        w, dw = 0.5 - 0.5 * sin_pi(y), (-0.5 * pi / rc) * cos_pi(y)
+        if any_below(splat(rc - bond[DCUT]), inside):
             # The second, narrow cosine window of ChebExpCos
-            arg = pi * (rj - outer) / bond[DCUT]
-            value, slope = 0.5 * (1.0 + cos(arg)), -0.5 * pi / bond[DCUT] * sin(arg)
-            window[1, j] = window[1, j] * value + window[0, j] * slope
-            window[0, j] *= value
-        if rj <= bond[ZERO_BELOW] or rj >= rc:
-            window[0, j] = 0.0
-            window[1, j] = 0.0
-        elif rj < bond[WINDOW_IN]:
-            value, slope = f_poly(rj, bond[WINDOW_IN], bond[WINDOW_WIDTH])
-            window[1, j] = window[1, j] * (1.0 - value) - window[0, j] * slope
-            window[0, j] *= 1.0 - value
+            y = clamp((inside - (rc - bond[DCUT])) / bond[DCUT], 0.0, 1.0)
+            value, slope = 0.5 + 0.5 * sin_pi(0.5 - y), (-0.5 * pi / bond[DCUT]) * cos_pi(y - 0.5)
+            dw = dw * value + w * slope
+            w = w * value
+    if bond[WINDOW_WIDTH] > 0.0:
+        value, slope = step(r, bond[WINDOW_IN], bond[WINDOW_WIDTH])
+        dw = dw * (1.0 - value) - w * slope
+        w = w * (1.0 - value)
+    zero, low = splat(0.0), splat(bond[ZERO_BELOW])
+    w, dw = where_below(r, splat(rc), w, zero), where_below(r, splat(rc), dw, zero)
+    return where_below(low, r, w, zero), where_below(low, r, dw, zero)
 
 
 @kernel
-def chebyshev_into(kind, bond, k_rows, r, work, base, dbase):
-    """Fill rows 0..k_rows-1 of base and dbase with T_m and dT_m/dr, without window; work needs two rows."""
+def powers_into(y, power, pairs, row):
+    """Store y^(power - 1) in row; power may be any positive number, 0 < y."""
+    if power == int(power) and power < 33.0:
+        result = splat(1.0)
+        for _ in range(int(power) - 1):
+            result = result * y
+        store(pairs, row, result)
+        return
+    store(pairs, row, y)
+    flat = pairs.reshape(-1)
+    for lane in range(LANES):
+        flat[row * LANES + lane] = flat[row * LANES + lane] ** (power - 1.0)
+
+
+@kernel
+def arguments_into(kind, bond, pairs, first, last):
+    """Fill X, F0, F1, F2 of the slots first..last-1 of one bond from the distances."""
     rc, lam = bond[RC], bond[LAMBDA]
-    n = len(r)
-    if kind == CHEB_EXP_COS:
-        low = exp(-lam)
-        for j in range(n):
-            work[0, j] = exp(-lam * r[j] / rc)
-        for j in range(n):
-            e = work[0, j]
-            work[0, j] = 1.0 - 2.0 * (e - low) / (1.0 - low)
-            work[1, j] = 2.0 * lam / rc * e / (1.0 - low)
-    elif kind == CHEB_POW:
-        for j in range(n):
-            # Beyond the cutoff the window is zero; keep the power real there
-            y = max(1.0 - r[j] / rc, 0.0)
-            work[0, j] = 1.0 - 2.0 * y**lam
-            work[1, j] = 2.0 * lam / rc * (y ** (lam - 1.0) if y > 0.0 else 0.0)
-    else:
-        for j in range(n):
-            work[0, j] = 1.0 - r[j] / rc
-            work[1, j] = -1.0 / rc
-    for j in range(n):
-        base[0, j] = 1.0
-        dbase[0, j] = 0.0
-        base[1, j] = work[0, j]
-        dbase[1, j] = work[1, j]
-    x, dx = work[0], work[1]
-    for m in range(2, k_rows):
-        # Views of single rows: the compiler need not ask whether an index is negative, and vectorises
-        t0, t1, t2 = base[m - 2], base[m - 1], base[m]
-        d0, d1, d2 = dbase[m - 2], dbase[m - 1], dbase[m]
-        for j in range(n):
-            t2[j] = 2.0 * x[j] * t1[j] - t0[j]
-        for j in range(n):
-            d2[j] = 2.0 * (dx[j] * t1[j] + x[j] * d1[j]) - d0[j]
-
-
-@kernel
-def sine_into(bond, k_rows, r, work, base, dbase):
-    """Fill base with sin(m t)/(m t), t = pi r/rc, m = 1..k_rows, and dbase with the derivatives; work needs two rows."""
-    rc = bond[RC]
-    n = len(r)
-    for j in range(n):
-        y = min(r[j] / rc, 1.0) - 0.5
-        work[0, j] = -sin_pi(y)
-        base[0, j] = cos_pi(y)
-        dbase[0, j] = work[0, j]
-    sine, cosine, value = base[0], work[0], work[1]
-    for m in range(1, k_rows):
-        s1, s2, c1, c2 = base[m - 1], base[m], dbase[m - 1], dbase[m]
-        for j in range(n):
-            s2[j] = cosine[j] * s1[j] + sine[j] * c1[j]
-        for j in range(n):
-            c2[j] = cosine[j] * c1[j] - sine[j] * s1[j]
-    for m in range(k_rows - 1, -1, -1):
-        scale = rc / (pi * (m + 1))
-        s, c = base[m], dbase[m]
-        for j in range(n):
-            value[j] = s[j] * scale / r[j]
-        for j in range(n):
-            s[j] = value[j]
-            c[j] = (c[j] - value[j]) / r[j]
+    low = exp(-lam)
+    for slot in range(first, last):
+        row = slot * N_PAIR
+        r = load(pairs, row + R)
+        if kind == TABLE or kind == NONE:
+            inside = splat(1.0 if kind == TABLE else 0.0)
+            store(pairs, row + X, splat(0.0))
+            store(pairs, row + F0, inside)
+            store(pairs, row + F1, inside)
+            store(pairs, row + F2, splat(0.0))
+            continue
+        w, dw = window(kind, bond, r)
+        inside = where_below(r, splat(rc), r, splat(rc))
+        if kind == SINE:
+            y = inside / rc - 0.5
+            sine, inverse = cos_pi(y) * load(pairs, row + INVERSE), load(pairs, row + INVERSE)
+            store(pairs, row + X, splat(0.0) - sin_pi(y))
+            store(pairs, row + F0, w * sine)
+            store(pairs, row + F1, w * inverse)
+            store(pairs, row + F2, (dw - w * inverse) * sine)
+            continue
+        x, dx = 1.0 - inside / rc, splat(-1.0 / rc)
+        if kind == CHEB_EXP_COS:
+            e = exponential(inside * (-lam / rc))
+            x = 1.0 - (e - low) * (2.0 / (1.0 - low))
+            dx = e * (2.0 * lam / rc / (1.0 - low))
+        elif kind == CHEB_POW:
+            # At the cutoff the window is zero; keep the power finite there
+            y = where_below(splat(1e-12), x, x, splat(1e-12))
+            powers_into(y, lam, pairs, row + X)
+            below = load(pairs, row + X)
+            x = 1.0 - 2.0 * below * y
+            dx = (2.0 * lam / rc) * below
+        store(pairs, row + X, x)
+        store(pairs, row + F0, w)
+        store(pairs, row + F1, w * dx)
+        store(pairs, row + F2, dw)
 
 
 @kernel
@@ -194,31 +234,78 @@ def hermite(bond, table, first, column, r):
 
 
 @kernel
-def table_into(bond, table, first, k_rows, r, base, dbase):
-    """Fill base and dbase by interpolation in the table of the bond."""
-    for j in range(len(r)):
-        for k in range(k_rows):
-            base[k, j], dbase[k, j] = hermite(bond, table, first, k, r[j])
+def table_into(bond, table, first, k_rows, pairs, slot, n, k_width, base, dbase):
+    """Fill base and dbase (n, k_width, LANES) by interpolation in the table of the bond."""
+    for s in range(n):
+        for lane in range(LANES):
+            r = pairs[slot + s, R, lane]
+            for k in range(k_rows):
+                base[s, k, lane], dbase[s, k, lane] = hermite(bond, table, first, k, r)
 
 
 @kernel
-def radial_base_into(kind, bond, table, first, k_rows, r, work, base, dbase):
-    """Fill base and dbase (k_rows, >= len(r)) at the distances r of one bond; work needs four rows."""
-    if k_rows == 0:
-        return
+def chebyshev_into(k_rows, pairs, slot, n, k_width, base):
+    """Fill base (n, k_width, LANES) with T_k(X) of n slots."""
+    for s in range(n):
+        x = load(pairs, (slot + s) * N_PAIR + X)
+        before, now, twice, row = splat(1.0), x, x + x, s * k_width
+        store(base, row, before)
+        for k in range(1, k_rows):
+            store(base, row + k, now)
+            before, now = now, twice * now - before
+
+
+@kernel
+def base_into(kind, bond, table, first, k_rows, pairs, slot, n, k_width, base, dbase):
+    """Fill the bases of P (base) and of Q (dbase, only where it differs: in table mode) for n slots."""
     if kind == TABLE:
-        table_into(bond, table, first, k_rows, r, base, dbase)
-        return
-    window = work[2:4]
-    window_into(kind, bond, r, window)
-    if kind == SINE:
-        sine_into(bond, k_rows, r, work, base, dbase)
-    else:
-        chebyshev_into(kind, bond, k_rows, r, work, base, dbase)
-    w, dw = window[0], window[1]
-    for m in range(k_rows):
-        value, slope = base[m], dbase[m]
-        for j in range(len(r)):
-            slope[j] = slope[j] * w[j] + value[j] * dw[j]
-        for j in range(len(r)):
-            value[j] *= w[j]
+        table_into(bond, table, first, k_rows, pairs, slot, n, k_width, base, dbase)
+    elif k_rows > 0:
+        chebyshev_into(k_rows, pairs, slot, n, k_width, base)
+
+
+@kernel
+def contract_into(k_rows, first, value, slope, pairs, slot, n, n_rows, k_width, base, dbase, stride, radial, dradial):
+    """Fill n_rows rows of radial and dradial (n_slots, stride, LANES) at n slots with R and dR/dr.
+
+    first is the first row in value and slope; both have rows to spare up to the next multiple of ROW_BLOCK, as has stride.
+    """
+    matrix_width = value.shape[1]
+    for s in range(0, n, 2):
+        # An odd last slot is done twice rather than by other code
+        other = min(s + 1, n - 1)
+        b0, b1, row0, row1 = s * k_width, other * k_width, (slot + s) * N_PAIR, (slot + other) * N_PAIR
+        for block in range(0, n_rows, ROW_BLOCK):
+            start = max(0, min(block, n_rows - ROW_BLOCK))
+            m0 = (first + start) * matrix_width
+            m1, m2, m3 = m0 + matrix_width, m0 + 2 * matrix_width, m0 + 3 * matrix_width
+            p0, p1, p2, p3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            q0, q1, q2, q3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            u0, u1, u2, u3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for k in range(k_rows):
+                t, d, t1, d1 = load(base, b0 + k), load(dbase, b0 + k), load(base, b1 + k), load(dbase, b1 + k)
+                c0, c1 = splat(item(value, m0 + k)), splat(item(value, m1 + k))
+                c2, c3 = splat(item(value, m2 + k)), splat(item(value, m3 + k))
+                p0, p1, p2, p3 = p0 + c0 * t, p1 + c1 * t, p2 + c2 * t, p3 + c3 * t
+                u0, u1, u2, u3 = u0 + c0 * t1, u1 + c1 * t1, u2 + c2 * t1, u3 + c3 * t1
+                c0, c1 = splat(item(slope, m0 + k)), splat(item(slope, m1 + k))
+                c2, c3 = splat(item(slope, m2 + k)), splat(item(slope, m3 + k))
+                q0, q1, q2, q3 = q0 + c0 * d, q1 + c1 * d, q2 + c2 * d, q3 + c3 * d
+                v0, v1, v2, v3 = v0 + c0 * d1, v1 + c1 * d1, v2 + c2 * d1, v3 + c3 * d1
+            finish(pairs, row0, (slot + s) * stride + start, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial)
+            finish(pairs, row1, (slot + other) * stride + start, u0, u1, u2, u3, v0, v1, v2, v3, radial, dradial)
+
+
+@inlined
+def finish(pairs, row, out, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial):
+    """Store R = f0 P and dR/dr = f1 Q + f2 P of four rows."""
+    f0, f1, f2 = load(pairs, row + F0), load(pairs, row + F1), load(pairs, row + F2)
+    store(radial, out, f0 * p0)
+    store(radial, out + 1, f0 * p1)
+    store(radial, out + 2, f0 * p2)
+    store(radial, out + 3, f0 * p3)
+    store(dradial, out, f1 * q0 + f2 * p0)
+    store(dradial, out + 1, f1 * q1 + f2 * p1)
+    store(dradial, out + 2, f1 * q2 + f2 * p2)
+    store(dradial, out + 3, f1 * q3 + f2 * p3)

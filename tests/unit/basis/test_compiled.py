@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from acefit.basis.compiled import KINDS, base_map, compile_potential, radial_kind
+from acefit.basis.compiled import KINDS, base_map, base_maps, compile_potential, radial_kind
 from acefit.errors import PotentialError
 from acefit.evaluation.predict import predict_compiled
 from acefit.kernels import radial
+from acefit.kernels.model import Coefficients
 from acefit.potential.model import Bond, pair_key
 from models import RADBASES, prepared, random_potential
 
@@ -37,6 +38,26 @@ def test_base_map__has_a_row_for_every_function(radbase, k_max):
     assert np.isfinite(matrix).all()
 
 
+@pytest.mark.parametrize("k_max", [0, 1, 2, 6])
+@pytest.mark.parametrize("radbase", [*RADBASES, "TEST_nothing"])
+def test_base_maps__are_those_of_the_simple_base_in_chebyshev_polynomials(radbase, k_max):
+    """P and Q at some arguments against sums of sines, cosines and polynomials."""
+    bond = make_bond(radbase, k_max)
+    (value, slope), simple = base_maps(bond), base_map(bond)
+    assert value.shape == slope.shape
+    assert len(value) == k_max
+    x = np.linspace(-0.95, 0.95, 7)
+    m = np.arange(simple.shape[1])[:, None]
+    if radbase == "SBessel":
+        t = np.arccos(x)
+        p, q = bond.rcut / (np.pi * (m + 1)) * np.sin((m + 1) * t) / np.sin(t), np.cos((m + 1) * t)
+    else:
+        p, q = np.cos(m * np.arccos(x)), m * np.sin(m * np.arccos(x)) / np.sqrt(1 - x**2)
+    polynomials = np.cos(np.arange(value.shape[1])[:, None] * np.arccos(x))
+    np.testing.assert_allclose(value @ polynomials, simple @ p, atol=1e-12)
+    np.testing.assert_allclose(slope @ polynomials, simple @ q, atol=1e-11)
+
+
 def test_compile_potential__mixed_inner_cutoff_types_with_zbl_are_an_error():
     potential = random_potential(2, mode="zbl")
     bonds = dict(potential.bonds)
@@ -52,9 +73,9 @@ def test_parameter_gradient__is_the_adjoint_of_coefficients(n_elements, tables):
     compiled, rng = compile_potential(random_potential(n_elements), tables), np.random.default_rng(0)
     x = rng.normal(size=compiled.layout.n_parameters)
     coefficients = compiled.coefficients(x)
-    slopes = [rng.normal(size=array.shape) for array in coefficients]
+    slopes = Coefficients(*(rng.normal(size=array.shape) for array in coefficients))
     expected = sum((s * c).sum() for s, c in zip(slopes, coefficients, strict=True))
-    np.testing.assert_allclose(compiled.parameter_gradient(*slopes) @ x, expected, rtol=1e-12)
+    np.testing.assert_allclose(compiled.parameter_gradient(slopes) @ x, expected, rtol=1e-12)
 
 
 def test_coefficients__are_linear():

@@ -31,7 +31,9 @@ def evaluate(graph, a):
     rows = list(a)
     for left, right in zip(graph.left, graph.right, strict=True):
         rows.append(rows[left] * rows[right])
-    return graph.couplings @ np.array(rows[graph.n_a :])
+    outer = np.repeat(graph.outer, np.diff(graph.term_start))
+    rows = np.array(rows)
+    return graph.couplings @ (rows[outer] * rows[graph.inner])
 
 
 def direct(graph, f, a):
@@ -56,22 +58,32 @@ def test_build_graph__operands_come_before_their_products():
     own = graph.n_a + np.arange(graph.n_nodes)
     assert (graph.left < own).all()
     assert (graph.right < own).all()
-    assert graph.left.dtype == graph.right.dtype == np.int32
+    assert max(graph.outer.max(), graph.inner.max()) < graph.n_a + graph.n_nodes
+    assert {array.dtype for array in (graph.left, graph.right, graph.outer, graph.inner)} == {np.dtype(np.int32)}
+
+
+def test_build_graph__terms_of_an_outer_factor_stand_together():
+    graph = build_graph(FUNCTIONS)
+    assert len(np.unique(graph.outer)) == len(graph.outer)
+    assert graph.term_start[0] == 0
+    assert graph.term_start[-1] == graph.n_terms
+    assert (np.diff(graph.term_start) > 0).all()
+    for first, last in zip(graph.term_start[:-1], graph.term_start[1:], strict=True):
+        assert len(np.unique(graph.inner[first:last])) == last - first
 
 
 def test_build_graph__shares_equal_products():
-    assert build_graph(FUNCTIONS[:2]).n_nodes == build_graph(FUNCTIONS[:1]).n_nodes
+    assert build_graph(FUNCTIONS[:2]).n_terms == build_graph(FUNCTIONS[:1]).n_terms
     both, single = build_graph(FUNCTIONS[4:6]), build_graph(FUNCTIONS[5:6])
-    assert both.n_nodes == single.n_nodes
+    assert (both.n_nodes, both.n_terms) == (single.n_nodes, single.n_terms)
     products = {tuple(sorted(pair)) for pair in zip(both.left.tolist(), both.right.tolist(), strict=True)}
     assert len(products) == both.n_nodes
 
 
-def test_build_graph__large_bases_need_few_helper_products():
+def test_build_graph__large_bases_need_few_nodes():
     functions = [f for f in random_potential(1).functions() if f.order > 1]
     graph = build_graph(functions)
-    used = np.unique(graph.couplings.indices)
-    assert graph.n_nodes <= 1.2 * len(used)
+    assert graph.n_nodes <= 0.5 * graph.n_terms
 
 
 def test_build_graph__violated_triangles_give_functions_that_are_zero():
@@ -82,7 +94,7 @@ def test_build_graph__violated_triangles_give_functions_that_are_zero():
 
 def test_build_graph__no_functions_are_an_empty_graph():
     graph = build_graph([])
-    assert (graph.n_a, graph.n_nodes, graph.channels) == (0, 0, ())
+    assert (graph.n_a, graph.n_nodes, graph.n_terms, graph.channels) == (0, 0, 0, ())
     assert graph.couplings.shape == (0, 0)
 
 

@@ -3,19 +3,59 @@
 import numpy as np
 import pytest
 
-from acefit.kernels.harmonics import harmonics_into, harmonics_tables
+from acefit.kernels._jit import LANES, kernel
+from acefit.kernels.harmonics import along_into, backwards, harmonics_into, harmonics_tables
+from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ
+from acefit.kernels.vectors import load, store
 from naive import harmonic
 
 L_MAX = 7
 
 
+@kernel
+def backwards_into(l_max, sector, climb, pairs, values, adjoint, gradients):
+    for slot in range(len(pairs)):
+        x, y, z = load(pairs, slot * N_PAIR + UX), load(pairs, slot * N_PAIR + UY), load(pairs, slot * N_PAIR + UZ)
+        gx, gy, gz = backwards(l_max, sector, climb, x, y, z, values, slot * values.shape[1], adjoint, slot * values.shape[1])
+        store(gradients, 3 * slot, gx)
+        store(gradients, 3 * slot + 1, gy)
+        store(gradients, 3 * slot + 2, gz)
+
+
+def in_slots(vectors):
+    """Pair arrays of vectors (3, n), the last one repeated in unused lanes."""
+    n_slots = -(-vectors.shape[1] // LANES)
+    padded = np.pad(vectors, ((0, 0), (0, n_slots * LANES - vectors.shape[1])), mode="edge")
+    pairs = np.zeros((n_slots, N_PAIR, LANES))
+    inverse = 1.0 / np.sqrt((padded**2).sum(axis=0))
+    pairs[:, UX : UZ + 1] = (padded * inverse).reshape(3, n_slots, LANES).transpose(1, 0, 2)
+    pairs[:, INVERSE] = inverse.reshape(n_slots, LANES)
+    return pairs
+
+
+def flat(values, n):
+    """From slots (n_slots, rows, LANES) to (rows, n)."""
+    return values.transpose(1, 0, 2).reshape(values.shape[1], -1)[:, :n]
+
+
+def evaluate(pairs, l_max):
+    values = np.full((len(pairs), (l_max + 1) ** 2, LANES), np.nan)
+    harmonics_into(l_max, *harmonics_tables(l_max), pairs, len(pairs), values.shape[1], values)
+    return values
+
+
 def real_harmonics(vectors, l_max=L_MAX):
-    """Values (n_lm, n) and gradients (3, n_lm, n) for vectors (3, n)."""
-    n, n_lm = vectors.shape[1], (l_max + 1) ** 2
-    inverse = 1.0 / np.sqrt((vectors**2).sum(axis=0))
-    values, gradients = np.full((n_lm, n), np.nan), np.full((3, n_lm, n), np.nan)
-    harmonics_into(l_max, *harmonics_tables(l_max), vectors * inverse, inverse, n, values, gradients)
-    return values, gradients
+    """Values (n_lm, n) and gradients (3, n_lm, n) for vectors (3, n), by the changes along the three axes."""
+    pairs = in_slots(vectors)
+    values, gradients = evaluate(pairs, l_max), []
+    for axis in range(3):
+        turn = np.zeros((len(pairs), 4, LANES))
+        unit = pairs[:, UX : UZ + 1]
+        turn[:, :3] = (np.eye(3)[axis][None, :, None] - unit * unit[:, axis : axis + 1]) * pairs[:, INVERSE : INVERSE + 1]
+        along = np.full_like(values, np.nan)
+        along_into(l_max, *harmonics_tables(l_max), pairs, len(pairs), values.shape[1], values, turn, along)
+        gradients.append(flat(along, vectors.shape[1]))
+    return flat(values, vectors.shape[1]), np.array(gradients)
 
 
 def complex_harmonic(values, l, m):
@@ -91,3 +131,17 @@ def test_harmonics_into__small_l_max_are_the_first_rows_of_large_ones(vectors, l
     more, more_gradients = real_harmonics(vectors)
     np.testing.assert_allclose(values, more[: len(values)], rtol=1e-14)
     np.testing.assert_allclose(gradients, more_gradients[:, : len(values)], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("l_max", [0, 1, 2, 3, L_MAX])
+def test_backwards__is_the_adjoint_of_the_changes(vectors, l_max):
+    """sum_lm a_lm dS_lm along a displacement equals the gradient of sum_lm a_lm S_lm times the displacement."""
+    rng, pairs = np.random.default_rng(4), in_slots(vectors)
+    values = evaluate(pairs, l_max)
+    turn, adjoint = rng.normal(size=(len(pairs), 4, LANES)), rng.normal(size=values.shape)
+    along, gradients = np.empty_like(values), np.empty((len(pairs), 3, LANES))
+    along_into(l_max, *harmonics_tables(l_max), pairs, len(pairs), values.shape[1], values, turn, along)
+    expected = (adjoint * along).sum(axis=1)
+    backwards_into(l_max, *harmonics_tables(l_max), pairs, values, adjoint, gradients)
+    found = (gradients * turn[:, :3]).sum(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, np.abs(expected).max()))

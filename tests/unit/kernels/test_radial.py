@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import naive
-from acefit.basis.compiled import base_map, bond_parameters, radial_kind
+from acefit.basis import compiled
+from acefit.basis.compiled import base_maps, bond_parameters, radial_kind
 from acefit.kernels import radial
+from acefit.kernels._jit import LANES, kernel
+from acefit.kernels.vectors import load, store
 from acefit.potential.model import Bond
 
 DISTANCES = np.array([0.02, 0.3, 0.99, 1.3, 1.6, 1.99, 2.0, 2.2, 2.5, 3.1, 4.2, 4.49, 4.5, 4.501, 4.999, 5.0, 5.7])
@@ -16,13 +19,9 @@ def make_bond(radbase, lam=2.0, dcut=0.01, k_max=4, rcut=5.0, **others):
 
 
 def radial_base(bond, r):
-    """g_k and slopes, shape (k_max, n), through the kernel and the base map."""
-    matrix, r = base_map(bond), np.ascontiguousarray(r, dtype=float)
-    n, k_rows = len(r), np.int64(matrix.shape[1])
-    base, slope = np.zeros((max(k_rows, 2), n)), np.zeros((max(k_rows, 2), n))
-    kind, parameters = np.int64(radial_kind(bond)), bond_parameters(bond, ("Al", "Ni"))
-    radial.radial_base_into(kind, parameters, np.zeros((0, 0)), 0, k_rows, r, np.zeros((4, n)), base, slope)
-    return matrix @ base[:k_rows], matrix @ slope[:k_rows]
+    """g_k and slopes, shape (k_max, n), through the kernels and the base maps."""
+    parameters = bond_parameters(bond, ("Al", "Ni"))
+    return compiled.radial_base(radial_kind(bond), parameters, base_maps(bond), np.asarray(r, dtype=float))
 
 
 PUBLISHED = [
@@ -65,19 +64,19 @@ def name_of(bond):
 
 
 @pytest.mark.parametrize(("radbase", "lam", "dcut", "r", "expected"), PUBLISHED)
-def test_radial_base_into__has_the_published_values(radbase, lam, dcut, r, expected):
+def test_radial_base__has_the_published_values(radbase, lam, dcut, r, expected):
     values, _ = radial_base(make_bond(radbase, lam, dcut), [r])
     np.testing.assert_allclose(values[:, 0], expected, rtol=1e-11)
 
 
 @pytest.mark.parametrize(("radbase", "lam", "expected"), PUBLISHED_SLOPES)
-def test_radial_base_into__has_the_published_slopes(radbase, lam, expected):
+def test_radial_base__has_the_published_slopes(radbase, lam, expected):
     _, slopes = radial_base(make_bond(radbase, lam), [1.0])
     np.testing.assert_allclose(slopes[:, 0], expected, rtol=1e-11)
 
 
 @pytest.mark.parametrize("bond", BONDS, ids=name_of)
-def test_radial_base_into__equals_the_naive_twin(bond):
+def test_radial_base__equals_the_naive_twin(bond):
     values, _ = radial_base(bond, DISTANCES)
     if bond.radbase == "TEST_nothing":
         expected = np.zeros_like(values)
@@ -87,7 +86,7 @@ def test_radial_base_into__equals_the_naive_twin(bond):
 
 
 @pytest.mark.parametrize("bond", BONDS, ids=name_of)
-def test_radial_base_into__slope_is_the_derivative(bond):
+def test_radial_base__slope_is_the_derivative(bond):
     r, h = np.array([0.3, 1.55, 1.7, 1.95, 2.4, 3.3, 4.3, 4.6, 4.9]), 1e-5
     _, slopes = radial_base(bond, r)
     difference = (radial_base(bond, r + h)[0] - radial_base(bond, r - h)[0]) / (2 * h)
@@ -95,7 +94,7 @@ def test_radial_base_into__slope_is_the_derivative(bond):
 
 
 @pytest.mark.parametrize("bond", [b for b in BONDS if b.radbase != "ChebLinear"], ids=name_of)
-def test_radial_base_into__vanishes_at_and_beyond_the_cutoff(bond):
+def test_radial_base__vanishes_at_and_beyond_the_cutoff(bond):
     values, slopes = radial_base(bond, [bond.rcut, np.nextafter(bond.rcut, 9), bond.rcut + 1.0])
     assert not values.any()
     assert not slopes.any()
@@ -104,18 +103,18 @@ def test_radial_base_into__vanishes_at_and_beyond_the_cutoff(bond):
     np.testing.assert_allclose(slopes, 0.0, atol=1e-7)
 
 
-def test_radial_base_into__cheb_linear_does_not_vanish_at_the_cutoff():
+def test_radial_base__cheb_linear_does_not_vanish_at_the_cutoff():
     values, _ = radial_base(make_bond("ChebLinear"), [5.0 - 1e-9, 5.0])
     np.testing.assert_allclose(values[:, 0], [0.5, 1.0, 0.5, 0.0], atol=1e-8)
     assert not values[:, 1].any()
 
 
-def test_radial_base_into__zbl_without_width_has_no_hidden_window():
+def test_radial_base__zbl_without_width_has_no_hidden_window():
     values, _ = radial_base(make_bond("ChebPow", rcut_in=2.0, dcut_in=0.0, inner_cutoff_type="zbl"), [0.5])
     np.testing.assert_array_equal(values, radial_base(make_bond("ChebPow"), [0.5])[0])
 
 
-def test_radial_base_into__no_pairs_are_no_work():
+def test_radial_base__no_pairs_are_no_work():
     values, slopes = radial_base(make_bond("SBessel"), [])
     assert values.shape == slopes.shape == (4, 0)
 
@@ -131,6 +130,37 @@ def test_f_poly__is_a_step_of_the_given_width():
 
 def test_f_poly__without_width_is_one_at_the_step():
     assert [radial.f_poly(r, 2.0, 0.0) for r in (1.9, 2.0, 2.1)] == [(1.0, 0.0), (1.0, 0.0), (0.0, 0.0)]
+
+
+@kernel
+def apply_into(which, x, out):
+    """One of the functions of vectors to all rows of x."""
+    for row in range(len(x)):
+        if which == 0:
+            store(out, row, radial.exponential(load(x, row)))
+        elif which == 1:
+            store(out, row, radial.step(load(x, row), 2.5, 1.5)[0])
+        else:
+            store(out, row, radial.step(load(x, row), 2.5, 1.5)[1])
+
+
+def applied(which, x):
+    out = np.empty((len(x) // LANES, LANES))
+    apply_into(which, x.reshape(-1, LANES), out)
+    return out.ravel()
+
+
+def test_exponential__is_exact_to_rounding():
+    x = np.concatenate([np.linspace(-30.0, 5.0, 200), [-690.0, -1e-300, 0.0, -745.0, -800.0, -1e9, -700.0, 1.0]])
+    np.testing.assert_allclose(applied(0, x)[:-8], np.exp(x)[:-8], rtol=4e-16)
+    np.testing.assert_allclose(applied(0, x), np.exp(x), rtol=4e-16, atol=1e-303)
+
+
+def test_step__is_f_poly_of_every_lane():
+    x = np.linspace(0.5, 3.5, 64)
+    expected = np.array([radial.f_poly(r, 2.5, 1.5) for r in x])
+    np.testing.assert_allclose(applied(1, x), expected[:, 0], atol=1e-15)
+    np.testing.assert_allclose(applied(2, x), expected[:, 1], atol=1e-15)
 
 
 @pytest.mark.parametrize("function", ["sin_pi", "cos_pi"])
