@@ -66,7 +66,20 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function; it runs without Python's global lock, so that blocks of work can go to several threads."""
+    """Compile a function that allocates nothing; it runs without Python's global lock, so that work can go to several threads.
+
+    It counts no references to arrays: in loops over slots that would cost more than the arithmetic.
+    """
+    return _compile(function, fastmath=_REORDER, nogil=True, _nrt=False)
+
+
+def operation(function: Callable[..., Any]) -> Any:
+    """Compile a small function that LLVM pastes into its callers: for steps inside loops."""
+    return _compile(function, fastmath=_REORDER, nogil=True, _nrt=False, forceinline=True)
+
+
+def driver(function: Callable[..., Any]) -> Any:
+    """Compile a function that allocates arrays, as scratch for kernels or as a result."""
     return _compile(function, fastmath=_REORDER, nogil=True)
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
-from acefit.kernels._jit import LANES, inlined, kernel
+from acefit.kernels._jit import LANES, driver, inlined, kernel, operation
 from acefit.kernels.embedding import embed
 from acefit.kernels.harmonics import backwards
-from acefit.kernels.pairs import atomic_base_into, make_work, prepare_pairs
+from acefit.kernels.pairs import atomic_base_into, make_work
 from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ, R
 from acefit.kernels.vectors import item, load, splat, store
 
@@ -47,7 +47,7 @@ class Lanes(NamedTuple):
     nearest: NDArray[np.int64]
 
 
-@kernel
+@driver
 def make_lanes(shape):
     """Allocate the per-atom quantities of a group."""
     p = shape.n_density.max()
@@ -129,23 +129,38 @@ def embedding_into(shape, mu_i, lanes):
 def forward_group(shape, coefficients, groups, group, work, lanes):
     """From pairs to embedding and f_cut for all lanes of a group; returns the number of slots."""
     mu_i = groups.species[group]
-    n = prepare_pairs(shape, coefficients, groups, group, work)
-    atomic_base_into(shape, groups, group, work, lanes.rho, lanes.rho_core)
+    atomic_base_into(shape, coefficients, groups, group, work, lanes.rho, lanes.rho_core)
     products.nodes_into(shape, mu_i, work.nodes)
     products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
     embedding_into(shape, mu_i, lanes)
     core_cut_into(shape, groups, group, work.pairs, lanes)
-    return n
+    return groups.slots[group, shape.n_elements] - groups.slots[group, 0]
 
 
-@inlined
+@operation
+def combine_step(w, r0, r1, dr0, dr1, s0, s1, d0, d1):
+    """One term of the sums of `combine_into` at two slots."""
+    return s0 + w * r0, s1 + w * r1, d0 + w * dr0, d1 + w * dr1
+
+
+@operation
+def combine_finish(s0, s1, d0, d1, lm, y0, y1, ylm, width, along0, along1, combined):
+    """Store the adjoints of one harmonic at two slots and add its part to the slopes."""
+    store(combined, lm, s0)
+    store(combined, width + lm, s1)
+    return along0 + d0 * load(ylm, y0 + lm), along1 + d1 * load(ylm, y1 + lm)
+
+
+@operation
 def combine_into(n_rows, first, row_l, row_a, slot, other, radials, dradials, stride, ylm, width, adjoint, combined):
     """Adjoints of the harmonics of two slots into combined (2, n_lm, LANES), and their slopes along the bonds.
 
-    Adjoint of Y_lm: sum_n R_nl w_nlm; slope along the bond: sum_nlm R'_nl w_nlm Y_lm.
+    Adjoint of Y_lm: sum_n R_nl w_nlm; slope along the bond: sum_nlm R'_nl w_nlm Y_lm. Four values of m at a time, then the
+    one or three that are left, keep all sums in registers.
     """
+    zero = splat(0.0)
     v0, v1, y0, y1 = slot * stride, other * stride, slot * width, other * width
-    along0, along1 = splat(0.0), splat(0.0)
+    along0, along1 = zero, zero
     row, lm = 0, 0
     while row < n_rows:
         l, last = item(row_l, first + row), row + 1
@@ -153,31 +168,54 @@ def combine_into(n_rows, first, row_l, row_a, slot, other, radials, dradials, st
             last += 1
         while lm < l * l:
             # no radial function has this l
-            store(combined, lm, splat(0.0))
-            store(combined, width + lm, splat(0.0))
+            store(combined, lm, zero)
+            store(combined, width + lm, zero)
             lm += 1
-        for m in range(2 * l + 1):
-            s0, s1, d0, d1 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        while lm + 4 <= (l + 1) * (l + 1):
+            s0, s1, d0, d1, s2, s3, d2, d3 = zero, zero, zero, zero, zero, zero, zero, zero
+            s4, s5, d4, d5, s6, s7, d6, d7 = zero, zero, zero, zero, zero, zero, zero, zero
             for q in range(row, last):
-                w = load(adjoint, item(row_a, first + q) + m)
-                s0 = s0 + w * load(radials, v0 + q)
-                d0 = d0 + w * load(dradials, v0 + q)
-                s1 = s1 + w * load(radials, v1 + q)
-                d1 = d1 + w * load(dradials, v1 + q)
-            store(combined, lm, s0)
-            store(combined, width + lm, s1)
-            along0 = along0 + d0 * load(ylm, y0 + lm)
-            along1 = along1 + d1 * load(ylm, y1 + lm)
+                a = item(row_a, first + q) + lm - l * l
+                r0, r1, dr0, dr1 = load(radials, v0 + q), load(radials, v1 + q), load(dradials, v0 + q), load(dradials, v1 + q)
+                s0, s1, d0, d1 = combine_step(load(adjoint, a), r0, r1, dr0, dr1, s0, s1, d0, d1)
+                s2, s3, d2, d3 = combine_step(load(adjoint, a + 1), r0, r1, dr0, dr1, s2, s3, d2, d3)
+                s4, s5, d4, d5 = combine_step(load(adjoint, a + 2), r0, r1, dr0, dr1, s4, s5, d4, d5)
+                s6, s7, d6, d7 = combine_step(load(adjoint, a + 3), r0, r1, dr0, dr1, s6, s7, d6, d7)
+            along0, along1 = combine_finish(s0, s1, d0, d1, lm, y0, y1, ylm, width, along0, along1, combined)
+            along0, along1 = combine_finish(s2, s3, d2, d3, lm + 1, y0, y1, ylm, width, along0, along1, combined)
+            along0, along1 = combine_finish(s4, s5, d4, d5, lm + 2, y0, y1, ylm, width, along0, along1, combined)
+            along0, along1 = combine_finish(s6, s7, d6, d7, lm + 3, y0, y1, ylm, width, along0, along1, combined)
+            lm += 4
+        if lm + 3 == (l + 1) * (l + 1):
+            s0, s1, d0, d1, s2, s3, d2, d3 = zero, zero, zero, zero, zero, zero, zero, zero
+            s4, s5, d4, d5 = zero, zero, zero, zero
+            for q in range(row, last):
+                a = item(row_a, first + q) + lm - l * l
+                r0, r1, dr0, dr1 = load(radials, v0 + q), load(radials, v1 + q), load(dradials, v0 + q), load(dradials, v1 + q)
+                s0, s1, d0, d1 = combine_step(load(adjoint, a), r0, r1, dr0, dr1, s0, s1, d0, d1)
+                s2, s3, d2, d3 = combine_step(load(adjoint, a + 1), r0, r1, dr0, dr1, s2, s3, d2, d3)
+                s4, s5, d4, d5 = combine_step(load(adjoint, a + 2), r0, r1, dr0, dr1, s4, s5, d4, d5)
+            along0, along1 = combine_finish(s0, s1, d0, d1, lm, y0, y1, ylm, width, along0, along1, combined)
+            along0, along1 = combine_finish(s2, s3, d2, d3, lm + 1, y0, y1, ylm, width, along0, along1, combined)
+            along0, along1 = combine_finish(s4, s5, d4, d5, lm + 2, y0, y1, ylm, width, along0, along1, combined)
+            lm += 3
+        if lm + 1 == (l + 1) * (l + 1):
+            s0, s1, d0, d1 = zero, zero, zero, zero
+            for q in range(row, last):
+                a = item(row_a, first + q) + lm - l * l
+                r0, r1, dr0, dr1 = load(radials, v0 + q), load(radials, v1 + q), load(dradials, v0 + q), load(dradials, v1 + q)
+                s0, s1, d0, d1 = combine_step(load(adjoint, a), r0, r1, dr0, dr1, s0, s1, d0, d1)
+            along0, along1 = combine_finish(s0, s1, d0, d1, lm, y0, y1, ylm, width, along0, along1, combined)
             lm += 1
         row = last
     while lm < width:
-        store(combined, lm, splat(0.0))
-        store(combined, width + lm, splat(0.0))
+        store(combined, lm, zero)
+        store(combined, width + lm, zero)
         lm += 1
     return along0, along1
 
 
-@inlined
+@operation
 def pair_slope_into(l_max, sector, climb, slot, along, combined, first, pairs, ylm, width, gradient):
     """Gradient of one slot from its slope along the bond and the adjoints of its harmonics."""
     row = slot * N_PAIR
@@ -248,8 +286,11 @@ def pair_slopes_into(shape, groups, group, work, lanes, weights):
 
 
 @kernel
-def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, virials):
-    """Add the pair gradients of n slots to forces (n_atoms, 3) and virials (n_structures, 6: xx yy zz yz xz xy)."""
+def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, virials, lanes):
+    """Add the pair gradients of n slots to forces (n_atoms, 3) and virials (n_structures, 6: xx yy zz yz xz xy).
+
+    lanes (9, LANES) is scratch.
+    """
     fx, fy, fz = splat(0.0), splat(0.0), splat(0.0)
     xx, yy, zz, yz, xz, xy = splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     for slot in range(n):
@@ -263,7 +304,6 @@ def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, vir
             j = item(neighbor, (begin + slot) * LANES + lane)
             for axis in range(3):
                 forces[j, axis] -= item(gradient, (3 * slot + axis) * LANES + lane)
-    lanes = np.empty((9, LANES))
     store(lanes, 0, fx)
     store(lanes, 1, fy)
     store(lanes, 2, fz)
@@ -298,7 +338,9 @@ def evaluate_group(shape, coefficients, groups, group, work, lanes, structure, e
     products.adjoints_into(shape, mu_i, coefficients.ct, slope, work.nodes, work.sums, work.adjoint)
     pair_slopes_into(shape, groups, group, work, lanes, slope)
     begin = groups.slots[group, 0]
-    scatter(begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, structure, forces, virials)
+    scatter(
+        begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, structure, forces, virials, work.totals
+    )
 
 
 @kernel
@@ -310,7 +352,7 @@ def largest_group(groups, low, high):
     return largest
 
 
-@kernel
+@driver
 def evaluate(
     first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, structure, energies, forces, virials
 ):
@@ -336,7 +378,7 @@ def evaluate(
             evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces[buffer], virials[buffer])
 
 
-@kernel
+@driver
 def project(first_block, last_block, shape, coefficients, groups, block_groups, nodes, base, rho, cut, slope):
     """Rows of every atom and order-1 sums, for B projections.
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
-from acefit.kernels._jit import LANES, inlined, kernel
+from acefit.kernels._jit import LANES, driver, inlined, kernel, operation
 from acefit.kernels.energy import evaluate_group, forward_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
-from acefit.kernels.pairs import CHUNK, column_sum, make_work, sums_into
+from acefit.kernels.pairs import CHUNK, add_columns, make_work, sums_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
 from acefit.kernels.vectors import item, load, splat, store
 
@@ -51,7 +51,7 @@ class Tangents(NamedTuple):
     slope: Floats
 
 
-@kernel
+@driver
 def make_tangents(shape, work, matrix):
     """Allocate scratch; matrix is one of the contraction matrices."""
     n, n_lm, p_max = work.ylm.shape[0], work.ylm.shape[1], work.sums.shape[1]
@@ -159,8 +159,7 @@ def tangent_base_into(shape, groups, group, work, tangents):
         sums_into(
             n_rows, first, shape.row_l, shape.row_a, start, stop, work.radial, stride, tangents.along, width, tangents.nodes
         )
-        for p in range(shape.n_density[mu_i]):
-            store(tangents.rho, p, load(tangents.rho, p) + column_sum(work.dradial, stride, n_rows + p, start, stop))
+        add_columns(shape.n_density[mu_i], work.dradial, stride, n_rows, start, stop, tangents.rho)
 
 
 @kernel
@@ -184,7 +183,7 @@ def density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, t
             tangents.v[p, lane] = cut * lanes.slope[p, lane]
 
 
-@inlined
+@operation
 def polynomial_adjoints(pairs, slot, value, slope, along):
     """Derivatives by P and Q of a radial function from those by its value and by its slope times the displacement along."""
     row = slot * N_PAIR
@@ -341,7 +340,7 @@ def add_lanes(lanes, out):
     lanes[:] = 0.0
 
 
-@kernel
+@driver
 def loss_and_gradient(
     first_block,
     last_block,

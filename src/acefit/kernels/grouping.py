@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from acefit.kernels._jit import LANES, kernel
+from acefit.kernels._jit import LANES, driver, kernel
 from acefit.kernels.model import Groups
 
 FAR = 1e6
@@ -18,7 +18,7 @@ def is_inside(vectors, pair, cutoff):
     return sqrt(x * x + y * y + z * z) < cutoff
 
 
-@kernel
+@driver
 def count_neighbors(n_elements, elements, offsets, neighbor, vectors, rcut):
     """Neighbours of each species inside the cutoff of their bond, (n_atoms, n_elements)."""
     counts = np.zeros((len(elements), n_elements), dtype=np.int64)
@@ -30,7 +30,7 @@ def count_neighbors(n_elements, elements, offsets, neighbor, vectors, rcut):
     return counts
 
 
-@kernel
+@driver
 def assign_lanes(n_elements, elements, order, counts, block_atoms):
     """Lanes and slots of all groups.
 
@@ -73,7 +73,7 @@ def assign_lanes(n_elements, elements, order, counts, block_atoms):
     return species[:group].copy(), atoms[:group].copy(), slots[:group].copy(), block_groups
 
 
-@kernel
+@driver
 def fill_slots(n_elements, elements, offsets, neighbor, vectors, rcut, species, atoms, slots):
     """Put the neighbours of all atoms into their slots.
 

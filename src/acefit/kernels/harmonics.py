@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.kernels._jit import inlined, kernel
+from acefit.kernels._jit import LANES, kernel, operation
 from acefit.kernels.radial import N_PAIR, UX, UY, UZ
 from acefit.kernels.vectors import item, load, splat, store
 
@@ -62,15 +62,15 @@ def harmonics_tables(l_max: int) -> HarmonicsTables:
 
 
 @kernel
-def harmonics_into(l_max, sector, climb, pairs, n, width, values):
-    """Fill values (n, width, LANES) of n slots; width >= (l_max + 1)^2.
+def harmonics_into(l_max, sector, climb, pairs, start, stop, width, values):
+    """Fill values (n_slots, width, LANES) of the slots start..stop-1; width >= (l_max + 1)^2.
 
     Parameters
     ----------
     sector, climb : HarmonicsTables of at least l_max
     pairs : (n_slots, N_PAIR, LANES) with unit vectors in the rows UX, UY, UZ
     """
-    for slot in range(n):
+    for slot in range(start, stop):
         x, y, z = load(pairs, slot * N_PAIR + UX), load(pairs, slot * N_PAIR + UY), load(pairs, slot * N_PAIR + UZ)
         first = slot * width
         store(values, first, splat(1.0))
@@ -127,7 +127,7 @@ def along_into(l_max, sector, climb, pairs, n, width, values, displacements, alo
                 )
 
 
-@inlined
+@operation
 def backwards(l_max, sector, climb, x, y, z, values, first, adjoint, base):
     """Derivative of sum_lm adjoint_lm S_lm by the components of the unit vector; overwrites adjoint.
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import core, radial
-from acefit.kernels._jit import LANES, inlined, kernel
+from acefit.kernels._jit import LANES, driver, kernel
 from acefit.kernels.harmonics import harmonics_into
 from acefit.kernels.radial import INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ, R
 from acefit.kernels.vectors import item, load, root, splat, store
 
-CHUNK = 16
-"""Slots whose radial base is held at a time, so that it stays in the first-level cache."""
+CHUNK = 8
+"""Slots that go through all steps together; what they need fits into the first-level cache."""
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +34,7 @@ class Work(NamedTuple):
     nodes, adjoint : (n_rows) products and their adjoints
     sums : (n_outer, p_max) of the inner factors
     combined : (2, n_lm) adjoints of the harmonics of two slots
+    totals : (9) sums over the slots of a group
     """
 
     pairs: Floats
@@ -48,6 +49,7 @@ class Work(NamedTuple):
     adjoint: Floats
     sums: Floats
     combined: Floats
+    totals: Floats
 
 
 @kernel
@@ -68,7 +70,7 @@ def most_outer(shape):
     return most
 
 
-@kernel
+@driver
 def make_work(shape, k_width, n_slots):
     """Allocate scratch for groups of up to n_slots slots."""
     stride = row_stride(shape)
@@ -87,13 +89,14 @@ def make_work(shape, k_width, n_slots):
         np.zeros((n_rows, LANES)),
         np.empty((most_outer(shape), shape.n_density.max(), LANES)),
         np.empty((2, n_lm, LANES)),
+        np.empty((9, LANES)),
     )
 
 
 @kernel
-def geometry_into(vectors, begin, n, pairs):
-    """Distances, inverse distances and unit vectors of the slots begin..begin+n-1."""
-    for slot in range(n):
+def geometry_into(vectors, begin, start, stop, pairs):
+    """Distances, inverse distances and unit vectors of the slots start..stop-1 of the group whose first slot is begin."""
+    for slot in range(start, stop):
         row = 3 * (begin + slot)
         x, y, z = load(vectors, row), load(vectors, row + 1), load(vectors, row + 2)
         r = root(x * x + y * y + z * z)
@@ -107,126 +110,109 @@ def geometry_into(vectors, begin, n, pairs):
 
 
 @kernel
-def radial_into(shape, coefficients, bond_index, n_density, start, stop, work):
-    """Fill the rows of work.radial and work.dradial of the slots of one bond."""
-    kind, k_rows = shape.kind[bond_index], shape.k_rows[bond_index]
-    n_rows, first = shape.n_rows[bond_index] + n_density, shape.matrix_start[bond_index]
-    bond, table_start = shape.bond[bond_index], shape.table_start[bond_index]
-    k_width, stride = work.base.shape[1], work.radial.shape[1]
-    radial.arguments_into(kind, bond, work.pairs, start, stop)
-    dbase = work.dbase if kind == radial.TABLE else work.base
-    for low in range(start, stop, CHUNK):
-        n = min(CHUNK, stop - low)
-        radial.base_into(kind, bond, shape.table, table_start, k_rows, work.pairs, low, n, k_width, work.base, work.dbase)
-        radial.contract_into(
-            k_rows,
-            first,
-            coefficients.value,
-            coefficients.slope,
-            work.pairs,
-            low,
-            n,
-            n_rows,
-            k_width,
-            work.base,
-            dbase,
-            stride,
-            work.radial,
-            work.dradial,
-        )
-
-
-@kernel
-def core_into(shape, bond_index, start, stop, pairs, out):
+def core_into(kind, bond, table, first, k_rows, start, stop, pairs, out):
     """Core energies and slopes of the slots of one bond."""
-    kind, bond, k_rows = shape.kind[bond_index], shape.bond[bond_index], shape.k_rows[bond_index]
     for slot in range(start, stop):
         for lane in range(LANES):
             if kind == radial.TABLE:
-                value, slope = radial.hermite(bond, shape.table, shape.table_start[bond_index], k_rows, pairs[slot, R, lane])
+                value, slope = radial.hermite(bond, table, first, k_rows, pairs[slot, R, lane])
             else:
                 value, slope = core.pair_core(bond, pairs[slot, R, lane])
             out[slot, 0, lane], out[slot, 1, lane] = value, slope
 
 
-@inlined
-def prepare_pairs(shape, coefficients, groups, group, work):
-    """Geometry, radial functions and harmonics of all slots of a group; returns the number of slots."""
+@kernel
+def sums_into(n_rows, first, row_l, row_a, start, stop, values, stride, ylm, width, nodes):
+    """Add to nodes the sums over slots of values times harmonics: A components from R_nl, tangents from their changes.
+
+    Four values of m at a time, then the one or three that are left, keep all sums in registers.
+    """
+    for row in range(n_rows):
+        l, a = item(row_l, first + row), item(row_a, first + row)
+        m = 0
+        while m + 4 <= 2 * l + 1:
+            s0, s1, s2, s3 = load(nodes, a + m), load(nodes, a + m + 1), load(nodes, a + m + 2), load(nodes, a + m + 3)
+            for slot in range(start, stop):
+                value, y = load(values, slot * stride + row), slot * width + l * l + m
+                s0, s1 = s0 + value * load(ylm, y), s1 + value * load(ylm, y + 1)
+                s2, s3 = s2 + value * load(ylm, y + 2), s3 + value * load(ylm, y + 3)
+            store(nodes, a + m, s0)
+            store(nodes, a + m + 1, s1)
+            store(nodes, a + m + 2, s2)
+            store(nodes, a + m + 3, s3)
+            m += 4
+        if m + 3 == 2 * l + 1:
+            s0, s1, s2 = load(nodes, a + m), load(nodes, a + m + 1), load(nodes, a + m + 2)
+            for slot in range(start, stop):
+                value, y = load(values, slot * stride + row), slot * width + l * l + m
+                s0, s1, s2 = s0 + value * load(ylm, y), s1 + value * load(ylm, y + 1), s2 + value * load(ylm, y + 2)
+            store(nodes, a + m, s0)
+            store(nodes, a + m + 1, s1)
+            store(nodes, a + m + 2, s2)
+            m += 3
+        if m + 1 == 2 * l + 1:
+            s0 = load(nodes, a + m)
+            for slot in range(start, stop):
+                s0 = s0 + load(values, slot * stride + row) * load(ylm, slot * width + l * l + m)
+            store(nodes, a + m, s0)
+
+
+@kernel
+def add_columns(n, values, stride, row, start, stop, out):
+    """Add to n rows of out the sums over slots of the rows from row on."""
+    for p in range(n):
+        sum0 = load(out, p)
+        for slot in range(start, stop):
+            sum0 = sum0 + load(values, slot * stride + row + p)
+        store(out, p, sum0)
+
+
+@kernel
+def segment_into(
+    kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
+    l_max, sector, climb, value, slope, vectors, begin, start, stop,
+    pairs, base, dbase, radials, dradials, ylm, nodes, rho,
+):  # fmt: skip
+    """From vectors to A components and order-1 densities, for the slots start..stop-1 of one bond.
+
+    A few slots go through all steps at once, so that what one step leaves is still in the first-level cache for the next.
+    """
+    k_width, stride, width = base.shape[1], radials.shape[1], ylm.shape[1]
+    own_dbase = dbase if kind == radial.TABLE else base
+    for low in range(start, stop, CHUNK):
+        high = min(low + CHUNK, stop)
+        geometry_into(vectors, begin, low, high, pairs)
+        radial.arguments_into(kind, bond, pairs, low, high)
+        radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, high - low, k_width, base, dbase)
+        radial.contract_into(
+            k_rows, first_row, value, slope, pairs, low, high - low, n_rows + n_density, k_width, base, own_dbase,
+            stride, radials, dradials,
+        )  # fmt: skip
+        harmonics_into(l_max, sector, climb, pairs, low, high, width, ylm)
+        sums_into(n_rows, row_first, row_l, row_a, low, high, radials, stride, ylm, width, nodes)
+        add_columns(n_density, radials, stride, n_rows, low, high, rho)
+
+
+@kernel
+def atomic_base_into(shape, coefficients, groups, group, work, rho, rho_core):
+    """Pair quantities, A components into work.nodes, order-1 densities into rho, core energies into rho_core."""
     mu_i = groups.species[group]
     slots = groups.slots[group]
     begin = slots[0]
-    n = slots[shape.n_elements] - begin
-    geometry_into(groups.vectors, begin, n, work.pairs)
-    for mu_j in range(shape.n_elements):
-        b = mu_i * shape.n_elements + mu_j
-        radial_into(shape, coefficients, b, shape.n_density[mu_i], slots[mu_j] - begin, slots[mu_j + 1] - begin, work)
-        if shape.has_core:
-            core_into(shape, b, slots[mu_j] - begin, slots[mu_j + 1] - begin, work.pairs, work.core)
-    harmonics_into(shape.l_max[mu_i], shape.sector, shape.climb, work.pairs, n, work.ylm.shape[1], work.ylm)
-    return n
-
-
-@kernel
-def sums_into(n_rows, first, row_l, row_a, start, stop, values, stride, ylm, width, nodes):
-    """Add to nodes the sums over slots of values times harmonics: A components from R_nl, tangents from their changes."""
-    for row in range(n_rows):
-        l, a = item(row_l, first + row), item(row_a, first + row)
-        slot = start
-        while slot + 4 <= stop:
-            v, y = slot * stride + row, slot * width + l * l
-            r0, r1, r2, r3 = (
-                load(values, v),
-                load(values, v + stride),
-                load(values, v + 2 * stride),
-                load(values, v + 3 * stride),
-            )
-            for m in range(2 * l + 1):
-                now = load(nodes, a + m) + r0 * load(ylm, y + m) + r1 * load(ylm, y + width + m)
-                store(nodes, a + m, now + r2 * load(ylm, y + 2 * width + m) + r3 * load(ylm, y + 3 * width + m))
-            slot += 4
-        while slot < stop:
-            r0, y = load(values, slot * stride + row), slot * width + l * l
-            for m in range(2 * l + 1):
-                store(nodes, a + m, load(nodes, a + m) + r0 * load(ylm, y + m))
-            slot += 1
-
-
-@inlined
-def column_sum(values, stride, row, start, stop):
-    """Sum over slots of one row."""
-    sum0 = splat(0.0)
-    for slot in range(start, stop):
-        sum0 = sum0 + load(values, slot * stride + row)
-    return sum0
-
-
-@kernel
-def atomic_base_into(shape, groups, group, work, rho, rho_core):
-    """Sum over neighbours: A components into work.nodes, order-1 densities into rho, core energies into rho_core."""
-    mu_i = groups.species[group]
-    slots = groups.slots[group]
-    begin, stride = slots[0], work.radial.shape[1]
     rho[:] = 0.0
     rho_core[:] = 0.0
     for a in range(shape.n_a[mu_i]):
         store(work.nodes, a, splat(0.0))
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        n_rows, first, start, stop = shape.n_rows[b], shape.row_start[b], slots[mu_j] - begin, slots[mu_j + 1] - begin
-        sums_into(
-            n_rows,
-            first,
-            shape.row_l,
-            shape.row_a,
-            start,
-            stop,
-            work.radial,
-            stride,
-            work.ylm,
-            work.ylm.shape[1],
-            work.nodes,
-        )
-        for p in range(shape.n_density[mu_i]):
-            store(rho, p, load(rho, p) + column_sum(work.radial, stride, n_rows + p, start, stop))
+        start, stop = slots[mu_j] - begin, slots[mu_j + 1] - begin
+        kind, bond, table_start, k_rows = shape.kind[b], shape.bond[b], shape.table_start[b], shape.k_rows[b]
+        segment_into(
+            kind, bond, shape.table, table_start, k_rows, shape.matrix_start[b], shape.n_rows[b], shape.row_start[b],
+            shape.row_l, shape.row_a, shape.n_density[mu_i], shape.l_max[mu_i], shape.sector, shape.climb,
+            coefficients.value, coefficients.slope, groups.vectors, begin, start, stop,
+            work.pairs, work.base, work.dbase, work.radial, work.dradial, work.ylm, work.nodes, rho,
+        )  # fmt: skip
         if shape.has_core:
-            store(rho_core, 0, load(rho_core, 0) + column_sum(work.core, 2, 0, start, stop))
+            core_into(kind, bond, shape.table, table_start, k_rows, start, stop, work.pairs, work.core)
+            add_columns(1, work.core, 2, 0, start, stop, rho_core)

@@ -14,7 +14,7 @@ Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), recursive evaluation of pro
 adjoint of A.
 """
 
-from acefit.kernels._jit import inlined, kernel
+from acefit.kernels._jit import LANES, kernel, operation
 from acefit.kernels.vectors import add_at, item, load, splat, store, total, totals
 
 
@@ -35,7 +35,7 @@ def node_tangents_into(shape, mu, nodes, tangents):
         store(tangents, n_a + t, load(tangents, a) * load(nodes, b) + load(nodes, a) * load(tangents, b))
 
 
-@inlined
+@operation
 def weighted_sum(coefficients, inner, begin, end, rows):
     """Sum of coefficients[t] rows[inner[t]] over the terms begin..end-1."""
     s0, s1, s2, s3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
@@ -77,7 +77,7 @@ def density_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, drho):
             store(drho, p, load(drho, p) + factor * ds + dfactor * load(sums, row))
 
 
-@inlined
+@operation
 def add_scaled(coefficients, inner, begin, end, factor, rows):
     """Add coefficients[t] factor to rows[inner[t]] for the terms begin..end-1; the inner rows of one outer factor differ."""
     for t in range(begin, end):
@@ -105,7 +105,7 @@ def adjoints_into(shape, mu, ct, slope, nodes, sums, adjoint):
         store(adjoint, b, load(adjoint, b) + g * load(nodes, a))
 
 
-@inlined
+@operation
 def coefficient_gradient_into(inner, begin, end, of_values, of_tangents, nodes, tangents, dct):
     """Add sum over lanes of of_values P_inner + of_tangents dP_inner to dct[t] for the terms begin..end-1."""
     t = begin

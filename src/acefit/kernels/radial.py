@@ -20,7 +20,7 @@ the simplified spherical Bessel functions.
 
 from math import exp, pi
 
-from acefit.kernels._jit import LANES, inlined, kernel
+from acefit.kernels._jit import LANES, kernel, operation
 from acefit.kernels.vectors import any_below, item, load, splat, store, times_power_of_two, where_below
 
 # Kinds of radial base
@@ -61,7 +61,7 @@ def f_poly(r, r0, width):
     return value, -15.0 / (8.0 * width) * (1.0 - x2) ** 2
 
 
-@kernel
+@operation
 def sin_pi(y):
     """sin(pi y) of a vector or a number, |y| <= 1/2, by its Taylor series; truncation below 1e-17."""
     z = (pi * y) * (pi * y)
@@ -78,7 +78,7 @@ def sin_pi(y):
     return pi * y * (1.0 - s * z)
 
 
-@kernel
+@operation
 def cos_pi(y):
     """cos(pi y) of a vector or a number, |y| <= 1/2, by its Taylor series."""
     z = (pi * y) * (pi * y)
@@ -96,7 +96,7 @@ def cos_pi(y):
     return 1.0 - s * z
 
 
-@kernel
+@operation
 def exponential(x):
     """exp(x) of a vector, relative error below 3e-16; 1e-304 for everything smaller than that."""
     x = where_below(x, splat(-700.0), splat(-700.0), x)
@@ -119,14 +119,14 @@ def exponential(x):
     return times_power_of_two(p, shifted)
 
 
-@kernel
+@operation
 def clamp(x, low, high):
     """X between low and high."""
     x = where_below(x, splat(low), splat(low), x)
     return where_below(splat(high), x, splat(high), x)
 
 
-@kernel
+@operation
 def step(r, r0, width):
     """`f_poly` of a vector, for a positive width."""
     x = clamp(1.0 - 2.0 * (1.0 + (r - r0) / width), -1.0, 1.0)
@@ -135,7 +135,7 @@ def step(r, r0, width):
     return 0.5 + x * (0.9375 + x2 * (x2 * 0.1875 - 0.625)), (-15.0 / (8.0 * width)) * rest * rest
 
 
-@kernel
+@operation
 def window(kind, bond, r):
     """W and dW/dr at a vector of distances."""
     rc = bond[RC]
@@ -169,9 +169,9 @@ def powers_into(y, power, pairs, row):
         store(pairs, row, result)
         return
     store(pairs, row, y)
-    flat = pairs.reshape(-1)
+    slot, column = row // N_PAIR, row % N_PAIR
     for lane in range(LANES):
-        flat[row * LANES + lane] = flat[row * LANES + lane] ** (power - 1.0)
+        pairs[slot, column, lane] = pairs[slot, column, lane] ** (power - 1.0)
 
 
 @kernel
@@ -182,7 +182,7 @@ def arguments_into(kind, bond, pairs, first, last):
     for slot in range(first, last):
         row = slot * N_PAIR
         r = load(pairs, row + R)
-        if kind == TABLE or kind == NONE:
+        if kind in (TABLE, NONE):
             inside = splat(1.0 if kind == TABLE else 0.0)
             store(pairs, row + X, splat(0.0))
             store(pairs, row + F0, inside)
@@ -297,7 +297,7 @@ def contract_into(k_rows, first, value, slope, pairs, slot, n, n_rows, k_width, 
             finish(pairs, row1, (slot + other) * stride + start, u0, u1, u2, u3, v0, v1, v2, v3, radial, dradial)
 
 
-@inlined
+@operation
 def finish(pairs, row, out, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial):
     """Store R = f0 P and dR/dr = f1 Q + f2 P of four rows."""
     f0, f1, f2 = load(pairs, row + F0), load(pairs, row + F1), load(pairs, row + F2)

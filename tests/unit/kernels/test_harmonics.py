@@ -40,7 +40,7 @@ def flat(values, n):
 
 def evaluate(pairs, l_max):
     values = np.full((len(pairs), (l_max + 1) ** 2, LANES), np.nan)
-    harmonics_into(l_max, *harmonics_tables(l_max), pairs, len(pairs), values.shape[1], values)
+    harmonics_into(l_max, *harmonics_tables(l_max), pairs, 0, len(pairs), values.shape[1], values)
     return values
 
 
