@@ -13,12 +13,15 @@ from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
+from acefit.evaluation.grouping import Layout, build_layout, equal_ranges, sum_per_range
 from acefit.evaluation.predict import check_distances, element_indices, voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels.gradient import loss_and_gradient
 
 Floats = NDArray[np.float64]
+
+N_SLOTS = 64
+"""Buffers for partial gradients; there may be many more blocks, and one buffer for each would take too much memory."""
 
 
 class Targets(NamedTuple):
@@ -62,6 +65,16 @@ class BatchResult(NamedTuple):
     energies: Floats
     forces: Floats
     stresses: Floats
+    gradient: Floats | None
+
+
+class _Sums(NamedTuple):
+    """What the kernel leaves: loss parts (3,), atomic energies (A,), forces (A, 3), virials (S, 6), gradient."""
+
+    parts: Floats
+    energies: Floats
+    forces: Floats
+    virials: Floats
     gradient: Floats | None
 
 
@@ -115,21 +128,40 @@ class Batch:
 
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
+        sums = self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
+        total = sum_per_range(sums.energies, self.structures.offsets)
+        stresses = voigt_stresses(sums.virials, self.structures)
+        return BatchResult(sums.parts, total, sums.forces, stresses, sums.gradient)
+
+    def evaluate_blocks(self, x: Floats, blocks: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
+        # A writable copy, because a read-only view would compile a second kernel
+        sums = self._run(x, np.array(blocks, dtype=np.int64), True)
+        assert sums.gradient is not None
+        return sums.parts, sums.gradient
+
+    def _run(self, x: Floats, blocks: NDArray[np.int64], with_gradient: bool) -> _Sums:
+        """Run the kernel over some blocks; predictions of the other ones are zero."""
         compiled, layout, structures = self.compiled, self.layout, self.structures
         coefficients = compiled.coefficients(x)
-        n_atoms, n_structures, n_blocks = structures.n_atoms, structures.n_structures, self.n_blocks
+        n_atoms, n_structures = structures.n_atoms, structures.n_structures
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
         energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
-        losses = np.zeros((n_blocks, 3))
-        # A writable copy once, not in each range of blocks: a read-only view would compile a second kernel
+        losses = np.zeros((self.n_blocks, 3))
+        # A writable copy once, not in each range of slots: a read-only view would compile a second kernel
         offsets = np.array(structures.offsets)
-        n = n_blocks if with_gradient else 0
+        # Threads share out the slots, which depend on the blocks only: the order of all sums is the same for any number of threads
+        n_slots = min(N_SLOTS, len(blocks))
+        slot_start = equal_ranges(len(blocks), max(n_slots, 1))
+        n = n_slots if with_gradient else 0
         dmatrix, dct = np.zeros((n, *coefficients.matrix.shape)), np.zeros((n, *coefficients.ct.shape))
 
         def run(first: int, last: int) -> None:
             loss_and_gradient(
                 first,
                 last,
+                slot_start,
+                blocks,
                 compiled.shape,
                 coefficients,
                 layout.groups,
@@ -147,10 +179,9 @@ class Batch:
                 dct,
             )
 
-        run_blocks(run, n_blocks, self.threads)
+        run_blocks(run, n_slots, self.threads)
         gradient = compiled.parameter_gradient(dmatrix.sum(axis=0), dct.sum(axis=0)) if with_gradient else None
-        total = sum_per_range(energies, structures.offsets)
-        return BatchResult(losses.sum(axis=0), total, forces, voigt_stresses(virials, structures), gradient)
+        return _Sums(losses[blocks].sum(axis=0), energies, forces, virials, gradient)
 
 
 def build_batch(
@@ -160,9 +191,10 @@ def build_batch(
     weights: Weights,
     factors: tuple[float, float, float],
     threads: int | None = None,
+    n_blocks: int | None = None,
 ) -> Batch:
-    """Lay out a set of structures for repeated evaluation."""
+    """Lay out a set of structures for repeated evaluation; `n_blocks` as in `acefit.evaluation.grouping.build_layout`."""
     elements = element_indices(compiled.potential, structures.numbers)
-    layout = build_layout(compiled.shape, elements, structures, neighbors)
+    layout = build_layout(compiled.shape, elements, structures, neighbors, n_blocks=n_blocks)
     check_distances(compiled, layout)
     return Batch(compiled, structures, layout, build_targets(structures, weights, factors), factors, threads)

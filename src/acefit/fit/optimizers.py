@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.optimize import OptimizeResult
 from scipy.optimize import minimize as scipy_minimize
 
 from acefit.errors import FitError
-from acefit.fit.adam import AdamOptions, minimize_adam
+from acefit.fit.adam import AdamOptions, Epochs, StateMemory, minimize_adam
 from acefit.fit.quasi_newton import BfgsOptions, Outcome, Vector, minimize_bfgs
 
 GTOL = 1e-8
@@ -52,6 +53,8 @@ class HasGradient(Protocol):
 
 Evaluate = Callable[[Vector], HasGradient]
 Callback = Callable[[int, Vector, HasGradient], None]
+Minibatches = Callable[[int], Iterable[Evaluate]]
+"""Estimates of the loss by the minibatches of the epoch with a number (from 1)."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ def minimize(
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     trainable: NDArray[np.bool_] | None = None,
+    minibatches: Minibatches | None = None,
+    memory: StateMemory | None = None,
 ) -> Minimum:
     """Minimise a loss over its trainable parameters.
 
@@ -110,6 +115,10 @@ def minimize(
         ends the minimisation.
     trainable : bool, shape (n,), or None
         Parameters that may change; the others do not enter the optimisation vector. All if None.
+    minibatches : callable or None
+        For Adam: what its steps are taken along; None: the full gradient. The others always take that.
+    memory : StateMemory or None
+        Where Adam keeps its state after each epoch of minibatches (trainable parameters only).
 
     Returns
     -------
@@ -132,7 +141,12 @@ def minimize(
     elif method == "BFGS":
         outcome = minimize_bfgs(objective, start, maxiter=maxiter, options=BfgsOptions(**chosen), accept=objective.accept)
     elif method == "Adam":
-        outcome = minimize_adam(objective, start, maxiter=maxiter, options=AdamOptions(**chosen), accept=objective.accept)
+        epochs = None if minibatches is None else objective.epochs(minibatches)
+        arguments: dict[str, Any] = {"epochs": epochs, "memory": None if epochs is None else memory}
+        options_of_adam = AdamOptions(**chosen)
+        outcome = minimize_adam(
+            objective, start, maxiter=maxiter, options=options_of_adam, accept=objective.accept, **arguments
+        )
     else:
         outcome = _minimize_scipy(objective, start, method, maxiter, chosen)
     return objective.result(outcome, time.perf_counter() - began)
@@ -175,7 +189,16 @@ def check_options(method: str, options: Mapping[str, Any] | None) -> dict[str, A
             raise FitError(f"fit.options: {method} has no option {key!r}; it knows {', '.join(OPTIONS[method])}")
     tolerance = "gtol" if "gtol" in OPTIONS[method] else "xtol"
     chosen.setdefault(tolerance, GTOL)
+    if "batch_size" in chosen:
+        chosen["batch_size"] = _whole_number("batch_size", chosen["batch_size"])
     return chosen
+
+
+def _whole_number(name: str, value: Any) -> int:
+    """Whole number of at least 1; the configuration turns all numbers into floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != math.floor(value):
+        raise FitError(f"fit.options: {name} must be a whole number, 1 or more; got {value!r}")
+    return int(value)
 
 
 class _Objective:
@@ -228,6 +251,21 @@ class _Objective:
         step = np.asarray(z, dtype=np.float64) - origin
         height = 10.0 * max(abs(float(step @ slope)), 0.1 * abs(level), np.finfo(float).tiny)
         return level + height, 2.0 * height / max(float(step @ step), np.finfo(float).tiny) * step
+
+    def epochs(self, minibatches: Minibatches) -> Epochs:
+        """Minibatches as functions of the trainable parameters."""
+        return lambda epoch: [partial(self._estimate, evaluate) for evaluate in minibatches(epoch)]
+
+    def _estimate(self, evaluate: Evaluate, z: Vector) -> tuple[float, Vector]:
+        """Value and gradient of one minibatch; infinite value and zero gradient where it is not finite."""
+        began = time.perf_counter()
+        estimate = evaluate(self.full(z))
+        self.seconds += time.perf_counter() - began
+        value, gradient = float(estimate.value), estimate.gradient[self._mask]
+        if math.isfinite(value) and np.isfinite(gradient).all():
+            return value, gradient
+        self._report_non_finite(value)
+        return math.inf, np.zeros_like(z)
 
     def begin(self) -> bool:
         """Evaluate the start and tell the callback; True if it wants no more."""

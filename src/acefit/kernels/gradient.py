@@ -239,8 +239,10 @@ def gradient_group(
 
 @kernel
 def loss_and_gradient(
-    first_block,
-    last_block,
+    first_slot,
+    last_slot,
+    slot_start,
+    blocks,
     shape,
     coefficients,
     groups,
@@ -261,46 +263,53 @@ def loss_and_gradient(
 
     Parameters
     ----------
-    first_block, last_block : range of blocks to do
+    first_slot, last_slot : range of slots to do; a slot is a run of blocks that share one buffer for the gradient
+    slot_start : (n_slots + 1,) range of each slot in `blocks`
+    blocks : blocks to do
     block_groups, block_structures : (n_blocks + 1,) ranges of groups and of structures
     offsets : (n_structures + 1,) first atom of each structure; structure : (n_atoms,)
     targets, slopes : see `acefit.fit.batch.Targets` and `Slopes`
     energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6), filled
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
-    dmatrix, dct : (n_blocks, ...) filled with each block's gradient; no gradient is computed when dct is empty
+    dmatrix, dct : (n_slots, ...) filled with each slot's gradient; no gradient is computed when dct is empty
     """
-    for block in range(first_block, last_block):
-        low, high = block_groups[block], block_groups[block + 1]
-        first, last = block_structures[block], block_structures[block + 1]
-        forces[offsets[first] : offsets[last]] = 0.0
-        virials[first:last] = 0.0
-        n = largest_group(groups, low, high)
-        work, lanes, reduced = make_work(shape, n, True), make_lanes(shape), np.empty(LANES)
-        delta, along_bond = np.empty((3, n)), np.empty(n)
-        for group in range(low, high):
-            evaluate_group(shape, coefficients, groups, group, work, lanes, reduced, delta, structure, energies, forces, virials)
-        losses[block] = 0.0
-        residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
-        if dct.shape[0] == 0:
-            continue
-        dmatrix[block] = 0.0
-        dct[block] = 0.0
-        p_max = lanes.rho.shape[0]
-        tangent_lanes = (np.empty((p_max, LANES)), np.empty(LANES), np.zeros((p_max, LANES)), np.zeros((p_max, LANES)))
-        for group in range(low, high):
-            gradient_group(
-                shape,
-                coefficients,
-                groups,
-                group,
-                work,
-                lanes,
-                reduced,
-                delta,
-                along_bond,
-                tangent_lanes,
-                structure,
-                slopes,
-                dmatrix[block],
-                dct[block],
-            )
+    with_gradient = dct.shape[0] > 0
+    for slot in range(first_slot, last_slot):
+        if with_gradient:
+            dmatrix[slot] = 0.0
+            dct[slot] = 0.0
+        for block in blocks[slot_start[slot] : slot_start[slot + 1]]:
+            low, high = block_groups[block], block_groups[block + 1]
+            first, last = block_structures[block], block_structures[block + 1]
+            forces[offsets[first] : offsets[last]] = 0.0
+            virials[first:last] = 0.0
+            n = largest_group(groups, low, high)
+            work, lanes, reduced = make_work(shape, n, True), make_lanes(shape), np.empty(LANES)
+            delta, along_bond = np.empty((3, n)), np.empty(n)
+            for group in range(low, high):
+                evaluate_group(
+                    shape, coefficients, groups, group, work, lanes, reduced, delta, structure, energies, forces, virials
+                )
+            losses[block] = 0.0
+            residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
+            if not with_gradient:
+                continue
+            p_max = lanes.rho.shape[0]
+            tangent_lanes = (np.empty((p_max, LANES)), np.empty(LANES), np.zeros((p_max, LANES)), np.zeros((p_max, LANES)))
+            for group in range(low, high):
+                gradient_group(
+                    shape,
+                    coefficients,
+                    groups,
+                    group,
+                    work,
+                    lanes,
+                    reduced,
+                    delta,
+                    along_bond,
+                    tangent_lanes,
+                    structure,
+                    slopes,
+                    dmatrix[slot],
+                    dct[slot],
+                )
