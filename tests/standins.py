@@ -56,7 +56,8 @@ class AnalyticLoss:
 class DividedLoss(AnalyticLoss):
     """The same with minibatches: each block adds a slope of its own, and these add up to zero.
 
-    `before_minibatch` is called with the number of the minibatch, from 1, before each; `spoil` may change a sample.
+    `before_minibatch` is called with the number of the minibatch, from 1, before each; where `is_bad(x, is_minibatch)` there
+    is no loss.
     """
 
     def __init__(
@@ -65,13 +66,17 @@ class DividedLoss(AnalyticLoss):
         n_blocks,
         before=lambda number: None,
         before_minibatch=lambda number: None,
-        spoil=lambda sample, x: sample,
+        is_bad=lambda x, is_minibatch: False,
     ):
         super().__init__(data, before)
         self.n_blocks = n_blocks
         self.before_minibatch = before_minibatch
-        self.spoil = spoil
+        self.is_bad = is_bad
         self.n_minibatches = 0
+
+    def __call__(self, x):
+        found = super().__call__(x)
+        return found._replace(value=float("nan")) if self.is_bad(x, False) else found
 
     def minibatch(self, x, blocks, factor):
         self.n_minibatches += 1
@@ -81,7 +86,8 @@ class DividedLoss(AnalyticLoss):
         slopes = 0.3 * (slopes - slopes.mean(axis=0))
         share = factor * len(blocks) / self.n_blocks
         own = factor * slopes[blocks].sum(axis=0)
-        return self.spoil(Sample(share * whole.value + float(own @ x), share * whole.gradient + own), x)
+        value = float("inf") if self.is_bad(x, True) else share * whole.value + float(own @ x)
+        return Sample(value, share * whole.gradient + own)
 
 
 def small_potential():

@@ -133,7 +133,7 @@ class FitSection(Section):
     weighting: Weighting | None = key(None, "Weighting policy; default: uniform, or the weights of the dataset")
     optimizer: Annotated[OptimizerName, BeforeValidator(_spelling)] = key("BFGS", "Minimiser")
     maxiter: Whole = key(
-        100, "Largest number of iterations of one minimisation, that is per fit cycle and ladder step; of Adam: passes over the data"
+        100, "Largest number of iterations of one minimisation, per fit cycle and ladder step; with Adam, of passes over the data"
     )
     options: dict[str, Annotated[StrictBool | Number, Field(union_mode="left_to_right")]] = key(
         {},
@@ -197,7 +197,9 @@ class BackendSection(Section):
 
     tables: bool = key(False, "Fit and predict with tabulated radial functions, as pacemaker's evaluators do", ours=True)
     display_step: Count = key(20, "The test set is evaluated every so many iterations")
-    batch_size: Any = key(None, "Number of structures per batch", ignored="the whole set is evaluated at once; Adam takes fit.options.batch_size")
+    batch_size: Any = key(
+        None, "Number of structures per batch", ignored="the set is evaluated at once; Adam: fit.options.batch_size"
+    )
     evaluator: Any = key(None, "Program that evaluates the loss", ignored="there is one evaluator")
     batch_size_reduction: Any = key(None, "Retry with smaller batches", ignored=NOT_NEEDED)
     batch_size_reduction_factor: Any = key(None, "Factor of that reduction", ignored=NOT_NEEDED)

@@ -1,8 +1,8 @@
 """Adam with a decaying step, on minibatches or on the full gradient.
 
 One iteration is one *epoch*: a step for each minibatch, in an order that depends on the number of the epoch only. What an epoch
-does therefore depends on the state it starts from and on nothing that ran before, so the state after each epoch is all that has to be
-kept for going on after an interruption. With the full gradient an epoch is a single step.
+does therefore depends on the state it starts from and on nothing that ran before, so the state after each epoch is all that has
+to be kept for going on after an interruption. With the full gradient an epoch is a single step.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class AdamState(NamedTuple):
 
 
 class StateMemory(Protocol):
-    """Remembers where the epochs of an interrupted run ended; it is asked and told once for each epoch that was walked to its end."""
+    """Remembers where the epochs of an interrupted run ended; asked before each epoch is walked, told after it."""
 
     def recall(self, epoch: int) -> AdamState | None:
         """State at the end of an epoch of an earlier run, None if there is none."""
@@ -84,8 +84,8 @@ def minimize_adam(
 ) -> Outcome:
     """Minimise by Adam; one evaluation of the full loss per iteration, besides those of the minibatches.
 
-    An epoch in which a loss is not finite, that of a minibatch or the full one at its end, is made again from its start with half the
-    step length, which stays so.
+    An epoch in which a loss is not finite, that of a minibatch or the full one at its end, is made again from its start with half
+    the step length, which stays so.
 
     Parameters
     ----------
@@ -170,7 +170,5 @@ def _step(state: AdamState, gradient: Vector, step_length: float, options: AdamO
     n_steps = state.n_steps + 1
     mean = options.beta_1 * state.mean + (1.0 - options.beta_1) * gradient
     variance = options.beta_2 * state.variance + (1.0 - options.beta_2) * gradient**2
-    direction = (mean / (1.0 - options.beta_1**n_steps)) / (
-        np.sqrt(variance / (1.0 - options.beta_2**n_steps)) + options.epsilon
-    )
+    direction = (mean / (1.0 - options.beta_1**n_steps)) / (np.sqrt(variance / (1.0 - options.beta_2**n_steps)) + options.epsilon)
     return AdamState(state.x - step_length * direction, mean, variance, n_steps, state.rate)

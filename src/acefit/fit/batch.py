@@ -150,7 +150,7 @@ class Batch:
         losses = np.zeros((self.n_blocks, 3))
         # A writable copy once, not in each range of slots: a read-only view would compile a second kernel
         offsets = np.array(structures.offsets)
-        # Threads share out the slots, which depend on the blocks only: the order of all sums is the same for any number of threads
+        # Threads share out the slots, which depend on the blocks only, so the order of all sums does not depend on the threads
         n_slots = min(N_SLOTS, len(blocks))
         slot_start = equal_ranges(len(blocks), max(n_slots, 1))
         n = n_slots if with_gradient else 0

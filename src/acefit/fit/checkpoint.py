@@ -10,10 +10,11 @@ from there, whatever came before; evaluations of the full loss and the records o
 
 File: header, then records. A record is kind (1 byte), payload length (8 bytes), payload, checksum of all that (8 bytes), numbers
 little endian. Kind E: digest of x (16 bytes), value, gradient (n doubles), terms (JSON). Kind I: what an iteration left behind
-(JSON). Kind S: epoch, number of steps, step length, n, then point and both moments of the gradient (n doubles each). The file grows
-by 8 n + about 300 bytes per evaluation and by about 2 kB per iteration: 100 MB for 1000 evaluations of 10000 parameters; with
-minibatches by another 24 n bytes per iteration. A record that is cut off at the end was being written when the process died, and
-is dropped.
+(JSON). Kind S: epoch, number of steps, step length, n, then point and both moments of the gradient (n doubles each).
+
+The file grows by 8 n + about 300 bytes per evaluation and by about 2 kB per iteration: 100 MB for 1000 evaluations of 10000
+parameters; with minibatches by another 24 n bytes per iteration. A record that is cut off at the end was being written when the
+process died, and is dropped.
 """
 
 from __future__ import annotations
@@ -372,8 +373,8 @@ class ReplayedLoss:
 class LoggedStates:
     """States after epochs: those an earlier run left first, in their order, the later ones appended to its log.
 
-    An epoch whose full loss was not finite was made again, so it has several states. They are asked for in the order in which they
-    were kept, since the evaluations between them are replayed, too.
+    An epoch whose full loss was not finite was made again, so it has several states. They are asked for in the order in which
+    they were kept, since the evaluations between them are replayed, too.
 
     Parameters
     ----------

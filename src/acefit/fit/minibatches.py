@@ -1,8 +1,8 @@
 """Minibatches: how many there are, and which structures belong to which in each epoch.
 
-The training structures are shuffled once and divided into blocks of equal numbers, so that a block is a random sample of structures
-although datasets are sorted by origin. Each epoch then deals the blocks to its minibatches anew. All of it follows from seed, ladder
-step, cycle and number of the epoch.
+The training structures are shuffled once and divided into blocks of equal numbers, so that a block is a random sample although
+datasets are sorted by origin. Each epoch then deals the blocks to its minibatches anew. All of it follows from seed, ladder step,
+cycle and number of the epoch.
 """
 
 from __future__ import annotations

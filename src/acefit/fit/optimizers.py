@@ -116,9 +116,9 @@ def minimize(
     trainable : bool, shape (n,), or None
         Parameters that may change; the others do not enter the optimisation vector. All if None.
     minibatches : callable or None
-        For Adam: what its steps are taken along; None: the full gradient. The others always take that.
+        For Adam: what its steps follow; None: the full gradient, as all others do.
     memory : StateMemory or None
-        Where Adam keeps its state after each epoch of minibatches (trainable parameters only).
+        Where Adam keeps its state after each epoch of minibatches (trainable parameters).
 
     Returns
     -------
@@ -129,24 +129,17 @@ def minimize(
     FitError
         Unknown method or option, nothing trainable, loss not finite at the start or at `MAX_NON_FINITE` trial points in a row.
     """
-    mask = _checked_mask(np.shape(x0), trainable)
-    chosen = check_options(method, options)
+    mask, chosen = _checked_mask(np.shape(x0), trainable), check_options(method, options)
     began = time.perf_counter()
     objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback)
     start = objective.reduced_start
-    if objective.begin():
-        outcome = Outcome(start, "stopped by callback", False, 0)
-    elif maxiter <= 0:
+    if objective.begin() or maxiter <= 0:
+        # a callback that stopped it here has left its own reason
         outcome = Outcome(start, "maxiter reached", False, 0)
     elif method == "BFGS":
         outcome = minimize_bfgs(objective, start, maxiter=maxiter, options=BfgsOptions(**chosen), accept=objective.accept)
     elif method == "Adam":
-        epochs = None if minibatches is None else objective.epochs(minibatches)
-        arguments: dict[str, Any] = {"epochs": epochs, "memory": None if epochs is None else memory}
-        options_of_adam = AdamOptions(**chosen)
-        outcome = minimize_adam(
-            objective, start, maxiter=maxiter, options=options_of_adam, accept=objective.accept, **arguments
-        )
+        outcome = _minimize_adam(objective, start, maxiter, AdamOptions(**chosen), minibatches, memory)
     else:
         outcome = _minimize_scipy(objective, start, method, maxiter, chosen)
     return objective.result(outcome, time.perf_counter() - began)
@@ -338,6 +331,23 @@ class _Objective:
                 f"the loss was not finite at {MAX_NON_FINITE} trial points in a row after iteration {self.iterations}; "
                 f"the last good point has a loss of {self.best_value:.6g}; choose another optimizer or more regularisation"
             )
+
+
+def _minimize_adam(
+    objective: _Objective,
+    start: Vector,
+    maxiter: int,
+    options: AdamOptions,
+    minibatches: Minibatches | None,
+    memory: StateMemory | None,
+) -> Outcome:
+    """Run Adam; states are kept only where there are minibatches, the full gradient is replayed from its evaluations."""
+    if minibatches is None:
+        return minimize_adam(objective, start, maxiter=maxiter, options=options, accept=objective.accept)
+    epochs = objective.epochs(minibatches)
+    return minimize_adam(
+        objective, start, maxiter=maxiter, options=options, accept=objective.accept, epochs=epochs, memory=memory
+    )
 
 
 def _minimize_scipy(objective: _Objective, start: Vector, method: str, maxiter: int, options: dict[str, Any]) -> Outcome:

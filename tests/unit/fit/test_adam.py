@@ -92,8 +92,8 @@ def test_minimize_adam__steps_once_per_minibatch_and_accepts_once_per_epoch():
 
 
 def test_minimize_adam__minibatches_with_a_falling_step_reach_the_minimum_of_the_whole():
-    found = descend(400, decay=0.5, beta_2=0.99)
-    np.testing.assert_allclose(found.x, TARGETS.mean(axis=0), atol=0.02)
+    found = descend(400, decay=0.05, beta_2=0.99)
+    np.testing.assert_allclose(found.x, TARGETS.mean(axis=0), atol=2e-3)
 
 
 def test_minimize_adam__one_minibatch_of_everything_is_the_full_gradient():
@@ -117,7 +117,7 @@ def test_minimize_adam__epoch_with_a_bad_minibatch_is_made_again_with_half_the_s
         def guard(evaluate):
             def limited(x):
                 asked.append((number, x.copy()))
-                return (math.nan, np.full(2, math.nan)) if np.abs(x).max() > 0.15 else evaluate(x)
+                return (math.nan, np.full(2, math.nan)) if np.abs(x).max() > 0.08 else evaluate(x)
 
             return limited
 
@@ -125,21 +125,21 @@ def test_minimize_adam__epoch_with_a_bad_minibatch_is_made_again_with_half_the_s
 
     memory = Memory()
     descend(1, memory, epochs=walled)
-    # 0.1 leads out of the wall at the third minibatch, 0.05 does not; the second attempt begins where the first one did
-    assert [number for number, _ in asked] == [1] * 6
-    np.testing.assert_array_equal(asked[3][1], 0.0)
+    # a step of 0.1 leads beyond the wall at the second minibatch, 0.05 does not; the second attempt begins where the first did
+    assert [number for number, _ in asked] == [1] * 5
+    np.testing.assert_array_equal(asked[2][1], 0.0)
     assert [(epoch, state.rate, state.n_steps) for epoch, state in memory.stored] == [(1, 0.05, 3)]
 
 
 def test_minimize_adam__epoch_that_ends_at_a_bad_loss_is_made_again_and_so_is_its_replay():
     def walled(x):
-        return (math.inf, np.zeros(2)) if np.abs(x).max() > 0.12 else whole(x)
+        return (math.inf, np.zeros(2)) if np.abs(x).max() > 0.1 else whole(x)
 
     memory = Memory()
     found = descend(3, memory, walled)
     rates = [(epoch, state.rate) for epoch, state in memory.stored]
-    assert rates[:3] == [(1, 0.1), (1, 0.05), (1, 0.025)]
-    assert np.abs(found.x).max() <= 0.12
+    assert rates[:3] == [(1, 0.1), (1, 0.05), (2, 0.05)]
+    assert np.abs(found.x).max() <= 0.1
     for known in range(len(rates) + 1):
         np.testing.assert_array_equal(descend(3, Memory(memory.stored[:known]), walled).x, found.x)
 

@@ -53,7 +53,9 @@ def test_plan_batches__large_structures_give_more_blocks_up_to_a_limit():
     assert bulky.n_blocks == bulky.n_batches * BLOCKS_PER_BATCH[1]
 
 
-@pytest.mark.parametrize(("n", "batch_size", "optimizer"), [(5, 5, "Adam"), (5, 32, "Adam"), (5, None, "Adam"), (50, None, "BFGS")])
+@pytest.mark.parametrize(
+    ("n", "batch_size", "optimizer"), [(5, 5, "Adam"), (5, 32, "Adam"), (5, None, "Adam"), (50, None, "BFGS")]
+)
 def test_plan_batches__there_is_none_for_the_full_gradient(n, batch_size, optimizer):
     assert plan_for(n, batch_size, optimizer) is None
 
