@@ -189,7 +189,7 @@ def check_options(method: str, options: Mapping[str, Any] | None) -> dict[str, A
 
 def _whole_number(name: str, value: Any) -> int:
     """Whole number of at least 1; the configuration turns all numbers into floats."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != math.floor(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value % 1 != 0:
         raise FitError(f"fit.options: {name} must be a whole number, 1 or more; got {value!r}")
     return int(value)
 
