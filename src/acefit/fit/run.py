@@ -288,12 +288,12 @@ def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], p
         n = job.train.structures.n_structures
         log.info("%d minibatches of %.1f structures an iteration", plan.n_batches, n / plan.n_batches)
     sets = [subset for subset in (job.train, job.test) if subset is not None]
-    # minibatches need the training set in another order, a copy
-    sets += [job.train] if plan is not None else []
     n_pairs = sum(subset.neighbors.n_pairs for subset in sets)
     n_atoms = sum(subset.structures.n_atoms for subset in sets)
+    # for minibatches the training set is copied in another order
+    copied = 0 if plan is None else PAIR_BYTES // 2 * job.train.neighbors.n_pairs + ATOM_BYTES * job.train.structures.n_atoms
     estimate = MemoryEstimate(
-        data=PAIR_BYTES * n_pairs + ATOM_BYTES * n_atoms,
+        data=PAIR_BYTES * n_pairs + ATOM_BYTES * n_atoms + copied,
         loss=LOSS_PAIR_BYTES * n_pairs + N_SLOTS * 8 * layout.n_parameters,
         optimizer=optimizer_bytes(job.settings.optimizer, n_free),
     )

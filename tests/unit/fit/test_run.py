@@ -13,10 +13,11 @@ from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import FitError
-from acefit.fit.run import FitData, build_loss, run_fit
+from acefit.fit.minibatches import BatchPlan
+from acefit.fit.run import FitData, build_loss, report_size, run_fit
 from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import format_potential, read_potential
-from acefit.potential.parameters import parameter_vector
+from acefit.potential.parameters import parameter_layout, parameter_vector
 from models import random_potential, random_structures
 from standins import small_data, small_job, stochastic_job
 
@@ -310,6 +311,18 @@ def test_run_fit__bad_batch_size_is_one_error_before_anything_is_written(tmp_pat
     with pytest.raises(FitError, match=r"fit\.options: batch_size must be a whole number"):
         run_fit(stochastic_job(tmp_path / "run", {"options": {"batch_size": 0}}))
     assert not (tmp_path / "run").exists()
+
+
+def test_report_size__counts_the_shuffled_copy_once(tmp_path, monkeypatch):
+    estimates = []
+    monkeypatch.setattr("acefit.fit.run.check_memory", lambda estimate, *rest: estimates.append(estimate))
+    job = stochastic_job(tmp_path)
+    layout = parameter_layout(job.potential)
+    for plan in (None, BatchPlan(5, 20, 1, 0, 0)):
+        report_size(job, layout, np.ones(layout.n_parameters, dtype=bool), plan)
+    plain, shuffled = estimates
+    assert plain.data < shuffled.data < 2 * plain.data
+    assert (plain.loss, plain.optimizer) == (shuffled.loss, shuffled.optimizer)
 
 
 def many_structures(elements, copies=4):
