@@ -23,6 +23,11 @@ class Evaluation(NamedTuple):
     stresses: np.ndarray
 
 
+class Sample(NamedTuple):
+    value: float
+    gradient: np.ndarray
+
+
 class AnalyticLoss:
     """Rosenbrock's function of all parameters, with predictions that depend on them in some way.
 
@@ -48,6 +53,43 @@ class AnalyticLoss:
         )
 
 
+class DividedLoss(AnalyticLoss):
+    """The same with minibatches: each block adds a slope of its own, and these add up to zero.
+
+    `before_minibatch` is called with the number of the minibatch, from 1, before each; where `is_bad(x, is_minibatch)` there
+    is no loss.
+    """
+
+    def __init__(
+        self,
+        data,
+        n_blocks,
+        before=lambda number: None,
+        before_minibatch=lambda number: None,
+        is_bad=lambda x, is_minibatch: False,
+    ):
+        super().__init__(data, before)
+        self.n_blocks = n_blocks
+        self.before_minibatch = before_minibatch
+        self.is_bad = is_bad
+        self.n_minibatches = 0
+
+    def __call__(self, x):
+        found = super().__call__(x)
+        return found._replace(value=float("nan")) if self.is_bad(x, False) else found
+
+    def minibatch(self, x, blocks, factor):
+        self.n_minibatches += 1
+        self.before_minibatch(self.n_minibatches)
+        whole = AnalyticLoss(self.data)(x)
+        slopes = np.cos(np.outer(np.arange(self.n_blocks), np.arange(1, len(x) + 1)))
+        slopes = 0.3 * (slopes - slopes.mean(axis=0))
+        share = factor * len(blocks) / self.n_blocks
+        own = factor * slopes[blocks].sum(axis=0)
+        value = float("inf") if self.is_bad(x, True) else share * whole.value + float(own @ x)
+        return Sample(value, share * whole.gradient + own)
+
+
 def small_potential():
     """One element, a handful of parameters."""
     return build_target(section("Cu", {"ALL": shape([2, 1], [0, 1])}))
@@ -67,7 +109,7 @@ def small_job(folder, fit=None, before=lambda number: None, has_test=True, **cha
     """A job in a run directory; `fit` holds keys of the fit section, `changes` fields of the job."""
     losses = []
 
-    def make_loss(potential, data, settings, with_gradient):
+    def make_loss(potential, data, settings, with_gradient, n_blocks):
         losses.append(AnalyticLoss(data, before if with_gradient else lambda number: None))
         return losses[-1]
 
@@ -83,3 +125,14 @@ def small_job(folder, fit=None, before=lambda number: None, has_test=True, **cha
         "make_loss": make_loss,
     }
     return FitJob(**{**fields, **changes})
+
+
+def stochastic_job(folder, fit=None, n=20, **hooks):
+    """A job of Adam with minibatches of four structures; `hooks` are those of `DividedLoss`."""
+
+    def make_loss(potential, data, settings, with_gradient, n_blocks):
+        return DividedLoss(data, n_blocks, **hooks) if with_gradient else AnalyticLoss(data)
+
+    options = {"batch_size": 4, "learning_rate": 0.02, **(fit or {}).get("options", {})}
+    settings = {"maxiter": 8, **(fit or {}), "optimizer": "Adam", "options": options}
+    return small_job(folder, settings, train=small_data(n), make_loss=make_loss)

@@ -107,6 +107,19 @@ def test_upfit__goes_on_from_a_finished_potential(finished, tmp_path):
     assert read_yaml(tmp_path / "results/upfit/fit/step-00/cycle-00/result.yaml")["loss"] <= before * (1 + 1e-9)
 
 
+def test_adam__fits_with_minibatches(tmp_path):
+    write_dataset(tmp_path / "copper.xyz")
+    fit = {"optimizer": "Adam", "options": {"batch_size": 4, "learning_rate": 0.02}, "ladder_step": None, "fit_cycles": 1}
+    config = write_config(tmp_path, {"name": "adam", "fit": {**fit, "restarts": None, "noise_relative_sigma": None}})
+    answer = run(tmp_path, config, "results/adam/select/step-00/potential.yaml")
+    assert answer.code == 0, answer.text
+    metrics = read_frame(tmp_path / "results/adam/fit/step-00/cycle-00/metrics.parquet", "metrics")
+    losses = metrics[metrics["subset"] == "train"]["loss"]
+    assert len(losses) == 7
+    assert losses.iloc[-1] < losses.iloc[0]
+    assert "minibatches of " in (tmp_path / "results/adam/logs/fit/step-00-cycle-00.log").read_text()
+
+
 # ---------------------------------------------------------------- wrong input: one clear message
 
 

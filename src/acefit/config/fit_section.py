@@ -31,7 +31,7 @@ OPTIMIZER_OPTIONS: dict[str, frozenset[str]] = {
     "CG": frozenset({"gtol", "norm", "c1", "c2"}),
     "Newton-CG": frozenset({"xtol", "c1", "c2"}),
     "trust-constr": frozenset({"gtol", "xtol", "initial_tr_radius"}),
-    "Adam": frozenset({"learning_rate", "decay", "beta_1", "beta_2", "epsilon", "gtol"}),
+    "Adam": frozenset({"batch_size", "learning_rate", "decay", "beta_1", "beta_2", "epsilon", "gtol"}),
 }
 OPTIONS_WITHOUT_EFFECT = frozenset({"disp", "eps", "finite_diff_rel_step", "iprint", "return_all", "verbose"})
 
@@ -132,11 +132,14 @@ class FitSection(Section):
     loss: LossSettings = key(LossSettings(), "Terms of the loss")
     weighting: Weighting | None = key(None, "Weighting policy; default: uniform, or the weights of the dataset")
     optimizer: Annotated[OptimizerName, BeforeValidator(_spelling)] = key("BFGS", "Minimiser")
-    maxiter: Whole = key(100, "Largest number of iterations of one minimisation, that is per fit cycle and ladder step")
+    maxiter: Whole = key(
+        100, "Largest number of iterations of one minimisation, per fit cycle and ladder step; with Adam, of passes over the data"
+    )
     options: dict[str, Annotated[StrictBool | Number, Field(union_mode="left_to_right")]] = key(
         {},
         "Options of the minimiser: "
-        + "; ".join(f"{name}: {', '.join(sorted(options))}" for name, options in OPTIMIZER_OPTIONS.items()),
+        + "; ".join(f"{name}: {', '.join(sorted(options))}" for name, options in OPTIMIZER_OPTIONS.items())
+        + ". batch_size: structures per step of Adam, default 32, the whole set if there are no more",
     )
     fit_cycles: Count = key(1, "Number of minimisations per ladder step; the best one counts")
     noise_relative_sigma: NonNegative = key(
@@ -194,7 +197,9 @@ class BackendSection(Section):
 
     tables: bool = key(False, "Fit and predict with tabulated radial functions, as pacemaker's evaluators do", ours=True)
     display_step: Count = key(20, "The test set is evaluated every so many iterations")
-    batch_size: Any = key(None, "Number of structures per batch", ignored="the whole set is evaluated at once")
+    batch_size: Any = key(
+        None, "Number of structures per batch", ignored="the set is evaluated at once; Adam: fit.options.batch_size"
+    )
     evaluator: Any = key(None, "Program that evaluates the loss", ignored="there is one evaluator")
     batch_size_reduction: Any = key(None, "Retry with smaller batches", ignored=NOT_NEEDED)
     batch_size_reduction_factor: Any = key(None, "Factor of that reduction", ignored=NOT_NEEDED)

@@ -85,6 +85,8 @@ def _options_problems(config: Config) -> Iterator[Problem]:
             yield Problem(here, f"unknown option of {name}{hint}", (("fit", "optimizer"),))
         elif option in known and (isinstance(value, bool) or value < 0):
             yield Problem(here, f"must be a number, 0 or more; got {value}")
+        elif option == "batch_size" and (value < 1 or value % 1):
+            yield Problem(here, f"must be a whole number of structures, 1 or more; got {value:g}")
 
 
 def _fit_problems(config: Config) -> Iterator[Problem]:

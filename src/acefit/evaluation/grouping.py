@@ -64,8 +64,18 @@ def balanced_blocks(cost: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]
     return np.concatenate([[0], np.maximum.accumulate(inner), [len(cost)]]).astype(np.int64)
 
 
+def equal_ranges(n: int, n_ranges: int) -> NDArray[np.int64]:
+    """Boundaries (n_ranges + 1,) of consecutive ranges of 0 .. n - 1 whose lengths differ by at most one."""
+    return np.arange(n_ranges + 1, dtype=np.int64) * n // n_ranges
+
+
 def build_layout(
-    shape: Shape, elements: NDArray[np.int64], structures: StructureSet, neighbors: NeighborList, split_structures: bool = False
+    shape: Shape,
+    elements: NDArray[np.int64],
+    structures: StructureSet,
+    neighbors: NeighborList,
+    split_structures: bool = False,
+    n_blocks: int | None = None,
 ) -> Layout:
     """Sort atoms and pairs for the kernels.
 
@@ -76,6 +86,8 @@ def build_layout(
     structures, neighbors : with a cutoff of at least the largest of the potential
     split_structures : bool
         Divide single structures among blocks (a large cell on several threads); each block then has its own buffer.
+    n_blocks : int or None
+        Blocks of equal numbers of structures, for minibatches, at most one per structure; None: at most `N_BLOCKS` of equal cost.
     """
     n_atoms = len(structures.numbers)
     structure = np.repeat(np.arange(len(structures.offsets) - 1), np.diff(structures.offsets)).astype(np.int64)
@@ -86,7 +98,10 @@ def build_layout(
         block_buffer = np.arange(len(block_atoms) - 1, dtype=np.int64)
     else:
         per_structure = sum_per_range(cost, structures.offsets)
-        block_structures = balanced_blocks(per_structure, min(N_BLOCKS, max(len(per_structure), 1)))
+        if n_blocks is None:
+            block_structures = balanced_blocks(per_structure, min(N_BLOCKS, max(len(per_structure), 1)))
+        else:
+            block_structures = equal_ranges(len(per_structure), min(n_blocks, max(len(per_structure), 1)))
         block_atoms = structures.offsets[block_structures]
         block_buffer = np.zeros(len(block_structures) - 1, dtype=np.int64)
     rcut = np.ascontiguousarray(shape.bond[:, radial.RC])

@@ -13,13 +13,16 @@ from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
+from acefit.evaluation.grouping import Layout, build_layout, equal_ranges, sum_per_range
 from acefit.evaluation.predict import check_distances, element_indices, voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
 
 Floats = NDArray[np.float64]
+
+N_SHARES = 64
+"""Buffers for partial gradients; there may be many more blocks, and one buffer for each would take too much memory."""
 
 
 class Targets(NamedTuple):
@@ -63,6 +66,16 @@ class BatchResult(NamedTuple):
     energies: Floats
     forces: Floats
     stresses: Floats
+    gradient: Floats | None
+
+
+class _Sums(NamedTuple):
+    """What the kernel leaves: loss parts (3,), atomic energies (A,), forces (A, 3), virials (S, 6), gradient."""
+
+    parts: Floats
+    energies: Floats
+    forces: Floats
+    virials: Floats
     gradient: Floats | None
 
 
@@ -116,21 +129,40 @@ class Batch:
 
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
+        sums = self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
+        total = sum_per_range(sums.energies, self.structures.offsets)
+        stresses = voigt_stresses(sums.virials, self.structures)
+        return BatchResult(sums.parts, total, sums.forces, stresses, sums.gradient)
+
+    def evaluate_blocks(self, x: Floats, blocks: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
+        # A writable copy, because a read-only view would compile a second kernel
+        sums = self._run(x, np.array(blocks, dtype=np.int64), True)
+        assert sums.gradient is not None
+        return sums.parts, sums.gradient
+
+    def _run(self, x: Floats, blocks: NDArray[np.int64], with_gradient: bool) -> _Sums:
+        """Run the kernel over some blocks; predictions of the other ones are zero."""
         compiled, layout, structures = self.compiled, self.layout, self.structures
         coefficients = compiled.coefficients(x)
-        n_atoms, n_structures, n_blocks = structures.n_atoms, structures.n_structures, self.n_blocks
+        n_atoms, n_structures = structures.n_atoms, structures.n_structures
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
         energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
-        losses = np.zeros((n_blocks, 3))
-        # A writable copy once, not in each range of blocks: a read-only view would compile a second kernel
+        losses = np.zeros((self.n_blocks, 3))
+        # A writable copy once, not in each range of shares: a read-only view would compile a second kernel
         offsets = np.array(structures.offsets)
-        n = n_blocks if with_gradient else 0
+        # Threads divide the shares, which depend on the blocks only, so no sum depends on the number of threads
+        n_shares = min(N_SHARES, len(blocks))
+        share_start = equal_ranges(len(blocks), max(n_shares, 1))
+        n = n_shares if with_gradient else 0
         gradients = Coefficients(*(np.zeros((n, *part.shape)) for part in coefficients))
 
         def run(first: int, last: int) -> None:
             loss_and_gradient(
                 first,
                 last,
+                share_start,
+                blocks,
                 compiled.shape,
                 coefficients,
                 layout.groups,
@@ -147,12 +179,11 @@ class Batch:
                 gradients,
             )
 
-        run_blocks(run, n_blocks, self.threads)
+        run_blocks(run, n_shares, self.threads)
         gradient = None
         if with_gradient:
             gradient = compiled.parameter_gradient(Coefficients(*(part.sum(axis=0) for part in gradients)))
-        total = sum_per_range(energies, structures.offsets)
-        return BatchResult(losses.sum(axis=0), total, forces, voigt_stresses(virials, structures), gradient)
+        return _Sums(losses[blocks].sum(axis=0), energies, forces, virials, gradient)
 
 
 def build_batch(
@@ -162,9 +193,10 @@ def build_batch(
     weights: Weights,
     factors: tuple[float, float, float],
     threads: int | None = None,
+    n_blocks: int | None = None,
 ) -> Batch:
-    """Lay out a set of structures for repeated evaluation."""
+    """Lay out a set of structures for repeated evaluation; `n_blocks` as in `acefit.evaluation.grouping.build_layout`."""
     elements = element_indices(compiled.potential, structures.numbers)
-    layout = build_layout(compiled.shape, elements, structures, neighbors)
+    layout = build_layout(compiled.shape, elements, structures, neighbors, n_blocks=n_blocks)
     check_distances(compiled, layout)
     return Batch(compiled, structures, layout, build_targets(structures, weights, factors), factors, threads)

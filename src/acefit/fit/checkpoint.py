@@ -1,14 +1,20 @@
 """Kill and resume: an append-only log of all loss evaluations from which an interrupted minimisation is replayed.
 
-An optimiser's state (for BFGS an n x n matrix) is never stored. After a restart the optimiser begins again at the same point
-and its evaluations are answered from the log, in the same order, as long as the point asked for is the one that was logged. The
-state is thereby derived again exactly, and what follows is bitwise what an uninterrupted run gives. Replaying costs only the
-optimiser's own time.
+The state of an optimiser that takes the full gradient (for BFGS an n x n matrix) is never stored. After a restart the optimiser
+begins again at the same point and its evaluations are answered from the log, in the same order, as long as the point asked for is
+the one that was logged. The state is thereby derived again exactly, and what follows is bitwise what an uninterrupted run gives.
+Replaying costs only the optimiser's own time.
+
+Minibatches are not logged, as there are too many of them. The state of the optimiser after each epoch is, and a replay takes it
+from there, whatever came before; evaluations of the full loss and the records of iterations are replayed as for the others.
 
 File: header, then records. A record is kind (1 byte), payload length (8 bytes), payload, checksum of all that (8 bytes), numbers
 little endian. Kind E: digest of x (16 bytes), value, gradient (n doubles), terms (JSON). Kind I: what an iteration left behind
-(JSON). The file grows by 8 n + about 300 bytes per evaluation and by about 2 kB per iteration: 100 MB for 1000 evaluations of
-10000 parameters. A record that is cut off at the end was being written when the process died, and is dropped.
+(JSON). Kind S: epoch, number of steps, step length, n, then point and both moments of the gradient (n doubles each).
+
+The file grows by 8 n + about 300 bytes per evaluation and by about 2 kB per iteration: 100 MB for 1000 evaluations of 10000
+parameters; with minibatches by another 24 n bytes per iteration. A record that is cut off at the end was being written when the
+process died, and is dropped.
 """
 
 from __future__ import annotations
@@ -29,14 +35,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.errors import FitError
+from acefit.fit.adam import AdamState
 from acefit.fit.quasi_newton import Vector
 
-MAGIC = b"acefit evaluations 1\n"
+MAGIC = b"acefit evaluations 2\n"
 DIGEST_BYTES = 16
 CHECKSUM_BYTES = 8
 RECORD_HEAD = struct.Struct("<cQ")
 EVALUATION_HEAD = struct.Struct("<dQ")
-EVALUATION, ITERATION = b"E", b"I"
+STATE_HEAD = struct.Struct("<QQdQ")
+EVALUATION, ITERATION, STATE = b"E", b"I", b"S"
 SYNC_SECONDS = 1.0
 # on a slow file system syncing may take at most this share of the time
 SYNC_SHARE = 0.02
@@ -111,6 +119,14 @@ class _Place(NamedTuple):
     size: int
 
 
+class _StatePlace(NamedTuple):
+    """Where the record of a state stands."""
+
+    epoch: int
+    offset: int
+    size: int
+
+
 class EvaluationLog:
     """The log of one minimisation, open for replay and then for appending; made by `open`.
 
@@ -125,6 +141,7 @@ class EvaluationLog:
         self.path = path
         self.iterations: dict[int, dict[str, Any]] = {}
         self._places: list[_Place] = []
+        self._states: list[_StatePlace] = []
         self._iteration_offsets: dict[int, int] = {}
         self._descriptor = descriptor
         self._end = 0
@@ -185,10 +202,33 @@ class EvaluationLog:
         self.iterations[iteration] = content
         self._append(ITERATION, json.dumps({"iteration": iteration, **content}).encode())
 
+    def append_state(self, epoch: int, state: AdamState) -> None:
+        """Append the state of the optimiser at the end of an epoch."""
+        arrays = (np.ascontiguousarray(array, dtype="<f8").tobytes() for array in (state.x, state.mean, state.variance))
+        head = STATE_HEAD.pack(epoch, state.n_steps, state.rate, len(state.x))
+        self._append(STATE, head + b"".join(arrays))
+
     @property
     def n_evaluations(self) -> int:
         """Number of evaluations an earlier run left."""
         return len(self._places)
+
+    @property
+    def n_states(self) -> int:
+        """Number of states an earlier run left."""
+        return len(self._states)
+
+    def state_epoch(self, index: int) -> int:
+        """Epoch of an earlier state."""
+        return self._states[index].epoch
+
+    def read_state(self, index: int) -> AdamState:
+        """State of an earlier run."""
+        place = self._states[index]
+        payload = os.pread(self._descriptor, place.size, place.offset + RECORD_HEAD.size)
+        _, n_steps, rate, n = STATE_HEAD.unpack_from(payload)
+        x, mean, variance = np.frombuffer(payload, dtype="<f8", count=3 * n, offset=STATE_HEAD.size).reshape(3, n).copy()
+        return AdamState(x, mean, variance, n_steps, rate)
 
     def x_digest(self, index: int) -> bytes:
         """Digest of the point of an earlier evaluation."""
@@ -208,6 +248,7 @@ class EvaluationLog:
         self._end = self._places[index].offset
         os.ftruncate(self._descriptor, self._end)
         del self._places[index:]
+        self._states = [state for state in self._states if state.offset < self._end]
         for iteration in [number for number, offset in self._iteration_offsets.items() if offset > self._end]:
             del self.iterations[iteration], self._iteration_offsets[iteration]
 
@@ -247,6 +288,8 @@ class EvaluationLog:
             kind, payload = record
             if kind == EVALUATION:
                 self._places.append(_Place(payload[:DIGEST_BYTES], self._end, len(payload)))
+            elif kind == STATE:
+                self._states.append(_StatePlace(STATE_HEAD.unpack_from(payload)[0], self._end, len(payload)))
             else:
                 content = json.loads(payload)
                 iteration = content.pop("iteration")
@@ -263,7 +306,7 @@ class EvaluationLog:
         if len(head) < RECORD_HEAD.size:
             return None
         kind, length = RECORD_HEAD.unpack(head)
-        if kind not in (EVALUATION, ITERATION) or offset + length > os.fstat(self._descriptor).st_size:
+        if kind not in (EVALUATION, ITERATION, STATE) or offset + length > os.fstat(self._descriptor).st_size:
             return None
         rest = os.pread(self._descriptor, length + CHECKSUM_BYTES, offset + RECORD_HEAD.size)
         payload, checksum = rest[:length], rest[length:]
@@ -325,6 +368,34 @@ class ReplayedLoss:
         self.n_computed += 1
         self._log.append_evaluation(digest, computed)
         return computed
+
+
+class LoggedStates:
+    """States after epochs: those an earlier run left first, in their order, the later ones appended to its log.
+
+    An epoch whose full loss was not finite was made again, so it has several states. They are asked for in the order in which
+    they were kept, since the evaluations between them are replayed, too.
+
+    Parameters
+    ----------
+    log : EvaluationLog
+        Records of an earlier run and place for the new ones.
+    """
+
+    def __init__(self, log: EvaluationLog) -> None:
+        self._log = log
+        self._n_recalled = 0
+
+    def recall(self, epoch: int) -> AdamState | None:
+        """Next state of the earlier run; None if there is no more."""
+        if self._n_recalled >= self._log.n_states or self._log.state_epoch(self._n_recalled) != epoch:
+            return None
+        self._n_recalled += 1
+        return self._log.read_state(self._n_recalled - 1)
+
+    def store(self, epoch: int, state: AdamState) -> None:
+        """Append a state; on return it survives the end of the process."""
+        self._log.append_state(epoch, state)
 
 
 def _starts_with(path: Path, header: bytes) -> bool:

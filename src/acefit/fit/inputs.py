@@ -51,16 +51,11 @@ def read_fit_data(
             "run the weights stage again"
         )
     weights = Weights(energy=table["w_energy"], force=atoms["w_force"], stress=table["w_stress"])
+    dataset = FitData(structures, neighbors, weights, table["effective_energy"])
     subsets: list[FitData | None] = []
     for subset in ("train", "test"):
         chosen = np.flatnonzero(table["subset"] == subset)
-        part = FitData(
-            structures.select(chosen),
-            neighbors.select(chosen),
-            weights.select(chosen, structures),
-            table["effective_energy"][chosen],
-        )
-        subsets.append(part if len(chosen) else None)
+        subsets.append(dataset.select(chosen) if len(chosen) else None)
     train, test = subsets
     if train is None:
         raise ArtifactError(f"{paths_to_weights[0]} has no training structure; run the weights stage again")

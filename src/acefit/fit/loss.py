@@ -59,6 +59,13 @@ class Evaluation(NamedTuple):
     stresses: Floats
 
 
+class Sample(NamedTuple):
+    """Estimate of the loss and of its gradient (n_parameters,) from a part of the structures."""
+
+    value: float
+    gradient: Floats
+
+
 class Loss:
     """Loss of a set of structures as a function of the parameter vector (order of `acefit.potential.parameters`).
 
@@ -72,6 +79,8 @@ class Loss:
         Interpolated radial functions as the reference evaluator uses them.
     threads : int or None
         Threads to use; the result does not depend on it.
+    n_blocks : int or None
+        Number of blocks of which `minibatch` can choose, of equal numbers of structures; None: blocks of equal work.
     """
 
     def __init__(
@@ -84,18 +93,24 @@ class Loss:
         *,
         tables: bool = False,
         threads: int | None = None,
+        n_blocks: int | None = None,
     ) -> None:
         self.compiled = compile_potential(potential, tables)
         self.layout = self.compiled.layout
         self.settings = settings
         factors = (1.0 - settings.kappa, settings.kappa, settings.kappa_stress)
-        self._batch = build_batch(self.compiled, structures, neighbors, weights, factors, threads)
+        self._batch = build_batch(self.compiled, structures, neighbors, weights, factors, threads, n_blocks)
         self._regularisation = build_regularisation(potential, self.layout)
 
     @property
     def n_parameters(self) -> int:
         """Length of the parameter vector."""
         return self.layout.n_parameters
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks the structures are divided into."""
+        return self._batch.n_blocks
 
     def __call__(self, x: Floats, with_gradient: bool = True) -> Evaluation:
         """Evaluate at x."""
@@ -109,6 +124,16 @@ class Loss:
         return Evaluation(
             sum(terms.values()), gradient if with_gradient else None, terms, result.energies, result.forces, result.stresses
         )
+
+    def minibatch(self, x: Floats, blocks: NDArray[np.int64], factor: float) -> Sample:
+        """Estimate from some of the blocks: `factor` times their data terms, and the whole regularisation.
+
+        Where the blocks of n minibatches are all blocks, and the factor is n, the mean of the estimates is the loss.
+        """
+        x = np.ascontiguousarray(x, dtype=np.float64)
+        parts, slope = self._batch.evaluate_blocks(x, blocks)
+        terms, gradient = self._regularise(x)
+        return Sample(factor * float(parts.sum()) + sum(terms.values()), gradient + factor * slope)
 
     def _regularise(self, x: Floats) -> tuple[dict[str, float], Floats]:
         """Terms that depend on the parameters only, and their gradient."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.optimize import OptimizeResult
 from scipy.optimize import minimize as scipy_minimize
 
 from acefit.errors import FitError
-from acefit.fit.adam import AdamOptions, minimize_adam
+from acefit.fit.adam import AdamOptions, Epochs, StateMemory, minimize_adam
 from acefit.fit.quasi_newton import BfgsOptions, Outcome, Vector, minimize_bfgs
 
 GTOL = 1e-8
@@ -52,6 +53,8 @@ class HasGradient(Protocol):
 
 Evaluate = Callable[[Vector], HasGradient]
 Callback = Callable[[int, Vector, HasGradient], None]
+Minibatches = Callable[[int], Iterable[Evaluate]]
+"""Estimates of the loss by the minibatches of the epoch with a number (from 1)."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ def minimize(
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     trainable: NDArray[np.bool_] | None = None,
+    minibatches: Minibatches | None = None,
+    memory: StateMemory | None = None,
 ) -> Minimum:
     """Minimise a loss over its trainable parameters.
 
@@ -110,6 +115,10 @@ def minimize(
         ends the minimisation.
     trainable : bool, shape (n,), or None
         Parameters that may change; the others do not enter the optimisation vector. All if None.
+    minibatches : callable or None
+        For Adam: what its steps follow; None: the full gradient, as all others do.
+    memory : StateMemory or None
+        Where Adam keeps its state after each epoch of minibatches (trainable parameters).
 
     Returns
     -------
@@ -120,19 +129,17 @@ def minimize(
     FitError
         Unknown method or option, nothing trainable, loss not finite at the start or at `MAX_NON_FINITE` trial points in a row.
     """
-    mask = _checked_mask(np.shape(x0), trainable)
-    chosen = check_options(method, options)
+    mask, chosen = _checked_mask(np.shape(x0), trainable), check_options(method, options)
     began = time.perf_counter()
     objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback)
     start = objective.reduced_start
-    if objective.begin():
-        outcome = Outcome(start, "stopped by callback", False, 0)
-    elif maxiter <= 0:
+    if objective.begin() or maxiter <= 0:
+        # a callback that stopped it here has left its own reason
         outcome = Outcome(start, "maxiter reached", False, 0)
     elif method == "BFGS":
         outcome = minimize_bfgs(objective, start, maxiter=maxiter, options=BfgsOptions(**chosen), accept=objective.accept)
     elif method == "Adam":
-        outcome = minimize_adam(objective, start, maxiter=maxiter, options=AdamOptions(**chosen), accept=objective.accept)
+        outcome = _minimize_adam(objective, start, maxiter, AdamOptions(**chosen), minibatches, memory)
     else:
         outcome = _minimize_scipy(objective, start, method, maxiter, chosen)
     return objective.result(outcome, time.perf_counter() - began)
@@ -175,7 +182,16 @@ def check_options(method: str, options: Mapping[str, Any] | None) -> dict[str, A
             raise FitError(f"fit.options: {method} has no option {key!r}; it knows {', '.join(OPTIONS[method])}")
     tolerance = "gtol" if "gtol" in OPTIONS[method] else "xtol"
     chosen.setdefault(tolerance, GTOL)
+    if "batch_size" in chosen:
+        chosen["batch_size"] = _whole_number("batch_size", chosen["batch_size"])
     return chosen
+
+
+def _whole_number(name: str, value: Any) -> int:
+    """Whole number of at least 1; the configuration turns all numbers into floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value % 1 != 0:
+        raise FitError(f"fit.options: {name} must be a whole number, 1 or more; got {value!r}")
+    return int(value)
 
 
 class _Objective:
@@ -228,6 +244,21 @@ class _Objective:
         step = np.asarray(z, dtype=np.float64) - origin
         height = 10.0 * max(abs(float(step @ slope)), 0.1 * abs(level), np.finfo(float).tiny)
         return level + height, 2.0 * height / max(float(step @ step), np.finfo(float).tiny) * step
+
+    def epochs(self, minibatches: Minibatches) -> Epochs:
+        """Minibatches as functions of the trainable parameters."""
+        return lambda epoch: [partial(self._estimate, evaluate) for evaluate in minibatches(epoch)]
+
+    def _estimate(self, evaluate: Evaluate, z: Vector) -> tuple[float, Vector]:
+        """Value and gradient of one minibatch; infinite value and zero gradient where it is not finite."""
+        began = time.perf_counter()
+        estimate = evaluate(self.full(z))
+        self.seconds += time.perf_counter() - began
+        value, gradient = float(estimate.value), estimate.gradient[self._mask]
+        if math.isfinite(value) and np.isfinite(gradient).all():
+            return value, gradient
+        self._report_non_finite(value)
+        return math.inf, np.zeros_like(z)
 
     def begin(self) -> bool:
         """Evaluate the start and tell the callback; True if it wants no more."""
@@ -300,6 +331,23 @@ class _Objective:
                 f"the loss was not finite at {MAX_NON_FINITE} trial points in a row after iteration {self.iterations}; "
                 f"the last good point has a loss of {self.best_value:.6g}; choose another optimizer or more regularisation"
             )
+
+
+def _minimize_adam(
+    objective: _Objective,
+    start: Vector,
+    maxiter: int,
+    options: AdamOptions,
+    minibatches: Minibatches | None,
+    memory: StateMemory | None,
+) -> Outcome:
+    """Run Adam; states are kept only where there are minibatches, the full gradient is replayed from its evaluations."""
+    if minibatches is None:
+        return minimize_adam(objective, start, maxiter=maxiter, options=options, accept=objective.accept)
+    epochs = objective.epochs(minibatches)
+    return minimize_adam(
+        objective, start, maxiter=maxiter, options=options, accept=objective.accept, epochs=epochs, memory=memory
+    )
 
 
 def _minimize_scipy(objective: _Objective, start: Vector, method: str, maxiter: int, options: dict[str, Any]) -> Outcome:

@@ -138,10 +138,13 @@ class MemoryEstimate(NamedTuple):
 
 
 def optimizer_bytes(method: str, n_parameters: int, maxcor: int = 10) -> int:
-    """Bytes of the arrays an optimiser keeps: BFGS and trust-constr a matrix n x n, the others some vectors."""
+    """Bytes of the arrays an optimiser keeps: BFGS and trust-constr a matrix n x n, the others some vectors.
+
+    Adam keeps the state (3 vectors) before an epoch and within it, and the temporary vectors of a step.
+    """
     vector = 8 * n_parameters
     matrices = {"BFGS": 1, "trust-constr": 3}.get(method, 0)
-    vectors = 2 * maxcor + 12 if method == "L-BFGS-B" else 12
+    vectors = {"L-BFGS-B": 2 * maxcor + 12, "Adam": 18}.get(method, 12)
     return matrices * vector * n_parameters + vectors * vector
 
 

@@ -41,9 +41,12 @@ class Perturbation:
         return max(self.randomize_func_coeffs, self.noise_relative_sigma, self.noise_absolute_sigma) > 0.0
 
 
-def cycle_generator(seed: int, step: int, cycle: int) -> np.random.Generator:
-    """Random generator of one cycle: independent of all other cycles, of the order they run in, and of global state."""
-    return np.random.default_rng(np.random.SeedSequence([seed, step, cycle]))
+def cycle_generator(seed: int, step: int, cycle: int, *stream: int) -> np.random.Generator:
+    """Random generator of one cycle: independent of all other cycles, of the order they run in, and of global state.
+
+    Numbers after the cycle name further generators of it, independent of each other.
+    """
+    return np.random.default_rng(np.random.SeedSequence([seed, step, cycle], spawn_key=stream))
 
 
 def perturb(

@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from acefit.basis.trainable import trainable_mask
 from acefit.data.neighborlists import NeighborList
-from acefit.data.structures import StructureSet
+from acefit.data.structures import StructureSet, as_indices
 from acefit.data.weights import Weights
+from acefit.fit.batch import N_SHARES
 from acefit.fit.callbacks import Callbacks, load_callbacks
-from acefit.fit.checkpoint import EvaluationLog, ReplayedLoss, content_digest
+from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, content_digest
 from acefit.fit.loss import Loss
 from acefit.fit.metrics import ErrorMeter, Reference, Row
-from acefit.fit.optimizers import Minimum, minimize
+from acefit.fit.minibatches import BatchPlan, DivisibleLoss, epochs_of, plan_batches
+from acefit.fit.optimizers import Minibatches, Minimum, minimize
 from acefit.fit.progress import MemoryEstimate, Progress, check_memory, optimizer_bytes
 from acefit.fit.recorder import LossFunction, Meter, Recorder
 from acefit.fit.restarts import cycle_generator, perturb
@@ -42,7 +44,6 @@ LOG_FILE = "evaluations.log"
 PAIR_BYTES = 2 * 34
 ATOM_BYTES = 200
 LOSS_PAIR_BYTES = 56
-LOSS_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,16 @@ class FitData:
     neighbors: NeighborList
     weights: Weights
     effective_energies: NDArray[np.float64]
+
+    def select(self, indices: ArrayLike) -> FitData:
+        """Structures at the given positions, in the given order, with everything that belongs to them."""
+        chosen = as_indices(indices, self.structures.n_structures)
+        return FitData(
+            self.structures.select(chosen),
+            self.neighbors.select(chosen),
+            self.weights.select(chosen, self.structures),
+            self.effective_energies[chosen],
+        )
 
     def reference(self) -> Reference:
         """What predictions of the subset are compared with."""
@@ -93,13 +104,19 @@ class FitData:
         return content_digest(*arrays, self.neighbors.cutoff)
 
 
-MakeLoss = Callable[[Potential, FitData, FitSettings, bool], LossFunction]
+MakeLoss = Callable[[Potential, FitData, FitSettings, bool, int | None], LossFunction]
 
 
-def build_loss(potential: Potential, data: FitData, settings: FitSettings, with_gradient: bool) -> LossFunction:
-    """Build the loss of a potential shape on a subset, with or without gradient (None then)."""
-    loss = Loss(potential, data.structures, data.neighbors, data.weights, settings.loss, tables=settings.tables)
-    return cast(LossFunction, partial(loss, with_gradient=with_gradient))
+def build_loss(
+    potential: Potential, data: FitData, settings: FitSettings, with_gradient: bool, n_blocks: int | None = None
+) -> LossFunction:
+    """Build the loss of a potential shape on a subset, with or without gradient (None then).
+
+    With `n_blocks` it is a `acefit.fit.minibatches.DivisibleLoss` of that many blocks.
+    """
+    arguments = (potential, data.structures, data.neighbors, data.weights, settings.loss)
+    loss = Loss(*arguments, tables=settings.tables, n_blocks=n_blocks)
+    return cast(LossFunction, loss if with_gradient else partial(loss, with_gradient=False))
 
 
 @dataclass(frozen=True)
@@ -179,13 +196,15 @@ def run_fit(job: FitJob) -> FitOutcome:
     x0 = start_parameters(job, layout, mask)
     functions = load_callbacks(settings.callbacks, job.search_folders)
     callbacks = Callbacks(functions, cycle=job.cycle, step=job.step, stop_on_error=settings.stop_on_callback_error)
+    plan = plan_batches(settings, job.train.structures, job.seed, job.step, job.cycle)
     job.folder.mkdir(parents=True, exist_ok=True)
-    report_size(job, layout, mask)
-    with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask)) as evaluations:
+    report_size(job, layout, mask, plan)
+    with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask, plan)) as evaluations:
         if evaluations.n_evaluations:
             log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
-        train = _meter(job, layout, job.train, "train")
+        train = _training_meter(job, layout, plan)
         loss = ReplayedLoss(train.loss, evaluations)
+        minibatches = None if plan is None else epochs_of(cast(DivisibleLoss, train.loss), plan)
         recorder = Recorder(
             job.folder,
             layout,
@@ -198,7 +217,7 @@ def run_fit(job: FitJob) -> FitOutcome:
             progress=Progress(job.train.structures.n_atoms, settings.maxiter),
             display_step=settings.display_step,
         )
-        found, metrics = _minimize(job, loss, recorder, x0, mask)
+        found, metrics = _minimize(job, loss, recorder, x0, mask, minibatches, LoggedStates(evaluations))
     report_end(found, recorder)
     fitted = layout.apply(found.x).with_metadata(_loss=repr(found.value), _fit_cycles=str(job.cycle + 1))
     times = (recorder.seconds, recorder.seconds_evaluating)
@@ -206,7 +225,13 @@ def run_fit(job: FitJob) -> FitOutcome:
 
 
 def _minimize(
-    job: FitJob, loss: ReplayedLoss, recorder: Recorder, x0: NDArray[np.float64], mask: NDArray[np.bool_]
+    job: FitJob,
+    loss: ReplayedLoss,
+    recorder: Recorder,
+    x0: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    minibatches: Minibatches | None,
+    memory: LoggedStates,
 ) -> tuple[Minimum, dict[str, Row]]:
     """Minimise; the minimum and the metrics of its point, subset -> row."""
     settings = job.settings
@@ -219,6 +244,8 @@ def _minimize(
             options=settings.options,
             callback=recorder.record,
             trainable=mask,
+            minibatches=minibatches,
+            memory=memory,
         )
         return found, recorder.finish(found.x)
     finally:
@@ -234,11 +261,11 @@ def start_parameters(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool
     return perturb(x, mask, layout.n_radial, perturbation, cycle_generator(job.seed, job.step, job.cycle))
 
 
-def job_digest(job: FitJob, x0: NDArray[np.float64], mask: NDArray[np.bool_]) -> bytes:
+def job_digest(job: FitJob, x0: NDArray[np.float64], mask: NDArray[np.bool_], plan: BatchPlan | None = None) -> bytes:
     """Digest of everything the path of the minimisation depends on; number of threads and iterations are not among it."""
     shape = format_potential(replace(job.potential, metadata={}))
     parts = [shape, x0, mask, job.train.digest(), b"" if job.test is None else job.test.digest()]
-    return content_digest(*parts, job.settings.key(), job.code)
+    return content_digest(*parts, job.settings.key(), None if plan is None else list(plan), job.code)
 
 
 def early_stopping(settings: FitSettings) -> dict[str, EarlyStopping]:
@@ -249,7 +276,7 @@ def early_stopping(settings: FitSettings) -> dict[str, EarlyStopping]:
     }
 
 
-def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_]) -> None:
+def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], plan: BatchPlan | None = None) -> None:
     """Log the size of the problem and check that it fits into memory."""
     n_free = int(mask.sum())
     log.info(
@@ -257,12 +284,17 @@ def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_]) -
         job.step, job.cycle, layout.n_functions, layout.n_parameters, n_free,
         job.train.structures.n_structures, job.train.structures.n_atoms, job.train.neighbors.n_pairs,
     )  # fmt: skip
+    if plan is not None:
+        n = job.train.structures.n_structures
+        log.info("%d minibatches of %.1f structures an iteration", plan.n_batches, n / plan.n_batches)
     sets = [subset for subset in (job.train, job.test) if subset is not None]
     n_pairs = sum(subset.neighbors.n_pairs for subset in sets)
     n_atoms = sum(subset.structures.n_atoms for subset in sets)
+    # for minibatches the training set is copied in another order
+    copied = 0 if plan is None else PAIR_BYTES // 2 * job.train.neighbors.n_pairs + ATOM_BYTES * job.train.structures.n_atoms
     estimate = MemoryEstimate(
-        data=PAIR_BYTES * n_pairs + ATOM_BYTES * n_atoms,
-        loss=LOSS_PAIR_BYTES * n_pairs + LOSS_BLOCKS * 8 * layout.n_parameters,
+        data=PAIR_BYTES * n_pairs + ATOM_BYTES * n_atoms + copied,
+        loss=LOSS_PAIR_BYTES * n_pairs + N_SHARES * 8 * layout.n_parameters,
         optimizer=optimizer_bytes(job.settings.optimizer, n_free),
     )
     check_memory(estimate, job.settings.optimizer, job.settings.max_memory)
@@ -280,7 +312,15 @@ def report_end(found: Minimum, recorder: Recorder) -> None:
         log.info("%d trial points had a loss that is not finite and were left by shorter steps", found.non_finite)
 
 
-def _meter(job: FitJob, layout: ParameterLayout, data: FitData, subset: str) -> Meter:
+def _training_meter(job: FitJob, layout: ParameterLayout, plan: BatchPlan | None) -> Meter:
+    """Loss and metrics of the training set; for minibatches in random order and in blocks."""
+    if plan is None:
+        return _meter(job, layout, job.train, "train")
+    order = plan.shuffled(job.train.structures.n_structures)
+    return _meter(job, layout, job.train.select(order), "train", plan.n_blocks)
+
+
+def _meter(job: FitJob, layout: ParameterLayout, data: FitData, subset: str, n_blocks: int | None = None) -> Meter:
     labels = {
         "subset": subset,
         "ladder_step": job.step,
@@ -289,5 +329,5 @@ def _meter(job: FitJob, layout: ParameterLayout, data: FitData, subset: str) -> 
         "ncoefs": layout.n_parameters,
     }
     errors = ErrorMeter(data.reference())
-    loss = job.make_loss(job.potential, data, job.settings, subset == "train")
+    loss = job.make_loss(job.potential, data, job.settings, subset == "train", n_blocks)
     return Meter(loss, errors, job.settings.loss.kappa, job.settings.loss.kappa_stress, labels)

@@ -17,7 +17,7 @@ from acefit.kernels.energy import evaluate_group, forward_group, largest_group, 
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, make_work, sums_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
-from acefit.kernels.vectors import item, load, splat, store
+from acefit.kernels.vectors import item, load, splat, store, total
 
 Floats = NDArray[np.float64]
 
@@ -79,12 +79,12 @@ def residuals_into(low, high, offsets, targets, energies, forces, virials, slope
     (n_structures, 3, 3).
     """
     for s in range(low, high):
-        total = 0.0
+        energy = 0.0
         for i in range(offsets[s], offsets[s + 1]):
-            total += energies[i]
+            energy += energies[i]
         slopes.energy[s] = 0.0
         if targets.energy_weight[s] != 0.0:
-            error = total - targets.energy[s]
+            error = energy - targets.energy[s]
             slopes.energy[s] = 2.0 * targets.energy_weight[s] * error
             losses[0] += targets.energy_weight[s] * error * error
         for i in range(offsets[s], offsets[s + 1]):
@@ -332,18 +332,20 @@ def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, st
 
 @kernel
 def add_lanes(lanes, out):
-    """Add the sums over the lanes of (n_rows, width, LANES) to out (n_rows, width) and empty them."""
+    """Fill out (n_rows, width) with the sums over the lanes of (n_rows, width, LANES), and empty these."""
     for row in range(out.shape[0]):
         for k in range(out.shape[1]):
-            for lane in range(LANES):
-                out[row, k] += lanes[row, k, lane]
-    lanes[:] = 0.0
+            position = row * out.shape[1] + k
+            out[row, k] = total(load(lanes, position))
+            store(lanes, position, splat(0.0))
 
 
 @driver
 def loss_and_gradient(
-    first_block,
-    last_block,
+    first_share,
+    last_share,
+    share_start,
+    blocks,
     shape,
     coefficients,
     groups,
@@ -363,34 +365,39 @@ def loss_and_gradient(
 
     Parameters
     ----------
-    first_block, last_block : range of blocks to do
+    first_share, last_share : range of shares to do; a share is a run of blocks that have one buffer for the gradient
+    share_start : (n_shares + 1,) range of each share in `blocks`
+    blocks : blocks to do
     block_groups, block_structures : (n_blocks + 1,) ranges of groups and of structures
     offsets : (n_structures + 1,) first atom of each structure; structure : (n_atoms,)
     targets, slopes : see `acefit.fit.batch.Targets` and `Slopes`
     energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6), filled
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
-    gradients : `Coefficients` with one more axis in front, (n_blocks, ...), filled with each block's gradient; no gradient is
+    gradients : `Coefficients` with one more axis in front, (n_shares, ...), filled with each share's gradient; no gradient is
         computed when it is empty
     """
-    work = make_work(
-        shape, coefficients.value.shape[1], largest_group(groups, block_groups[first_block], block_groups[last_block])
-    )
-    lanes, tangents = make_lanes(shape), make_tangents(shape, work, coefficients.value)
-    for block in range(first_block, last_block):
-        low, high = block_groups[block], block_groups[block + 1]
-        first, last = block_structures[block], block_structures[block + 1]
-        forces[offsets[first] : offsets[last]] = 0.0
-        virials[first:last] = 0.0
-        for group in range(low, high):
-            evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces, virials)
-        losses[block] = 0.0
-        residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
-        if gradients.ct.shape[0] == 0:
-            continue
-        gradients.value[block] = 0.0
-        gradients.slope[block] = 0.0
-        gradients.ct[block] = 0.0
-        for group in range(low, high):
-            gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, gradients.ct[block])
-        add_lanes(tangents.value, gradients.value[block])
-        add_lanes(tangents.slope, gradients.slope[block])
+    n = 1
+    for block in blocks[share_start[first_share] : share_start[last_share]]:
+        n = max(n, largest_group(groups, block_groups[block], block_groups[block + 1]))
+    work, lanes = make_work(shape, coefficients.value.shape[1], n), make_lanes(shape)
+    tangents = make_tangents(shape, work, coefficients.value)
+    with_gradient = gradients.ct.shape[0] > 0
+    for share in range(first_share, last_share):
+        if with_gradient:
+            gradients.ct[share] = 0.0
+        for block in blocks[share_start[share] : share_start[share + 1]]:
+            low, high = block_groups[block], block_groups[block + 1]
+            first, last = block_structures[block], block_structures[block + 1]
+            forces[offsets[first] : offsets[last]] = 0.0
+            virials[first:last] = 0.0
+            for group in range(low, high):
+                evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces, virials)
+            losses[block] = 0.0
+            residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
+            if not with_gradient:
+                continue
+            for group in range(low, high):
+                gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, gradients.ct[share])
+        if with_gradient:
+            add_lanes(tangents.value, gradients.value[share])
+            add_lanes(tangents.slope, gradients.slope[share])

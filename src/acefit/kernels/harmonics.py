@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.kernels._jit import LANES, kernel, operation
+from acefit.kernels._jit import kernel, operation
 from acefit.kernels.radial import N_PAIR, UX, UY, UZ
 from acefit.kernels.vectors import item, load, splat, store
 

@@ -80,8 +80,9 @@ def make_work(shape, k_width, n_slots):
         np.empty((n_slots, N_PAIR, LANES)),
         np.zeros((CHUNK, k_width, LANES)),
         np.zeros((CHUNK, k_width, LANES)),
-        np.empty((n_slots, stride, LANES)),
-        np.empty((n_slots, stride, LANES)),
+        # the rows that fill up the last block are read along with the others: their sums are not used, but must be finite
+        np.zeros((n_slots, stride, LANES)),
+        np.zeros((n_slots, stride, LANES)),
         np.empty((n_slots, n_lm, LANES)),
         np.zeros((n_slots, 2, LANES)),
         np.empty((n_slots, 3, LANES)),

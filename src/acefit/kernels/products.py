@@ -14,7 +14,7 @@ Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), recursive evaluation of pro
 adjoint of A.
 """
 
-from acefit.kernels._jit import LANES, kernel, operation
+from acefit.kernels._jit import kernel, operation
 from acefit.kernels.vectors import add_at, item, load, splat, store, total, totals
 
 
@@ -128,7 +128,7 @@ def coefficient_gradient_into(inner, begin, end, of_values, of_tangents, nodes, 
 
 @kernel
 def second_adjoints_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h, dct):
-    """Adjoints g of the tangents and h of the values for S = sum_p u_p rho_p + v_p rho'_p; adds dS/dct to dct (p_max, n_terms)."""
+    """Adjoints g of tangents and h of values for S = sum_p u_p rho_p + v_p rho'_p; adds dS/dct to dct (p_max, n_terms)."""
     first, n_a, p_max = shape.node_start[mu], shape.n_a[mu], sums.shape[1]
     for row in range(n_a + shape.n_nodes[mu]):
         store(g, row, splat(0.0))

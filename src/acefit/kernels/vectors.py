@@ -5,8 +5,8 @@ A vector holds one quantity of the LANES atoms of a group. Arrays of vectors hav
 vectors, or of a vector and a float, are written with the usual operators. LLVM divides a vector into as many registers as the
 processor needs (one AVX-512 register, two AVX2 registers).
 
-Multiply-adds may be fused; nothing is reordered, so results do not depend on how a loop is compiled. With NUMBA_DISABLE_JIT vectors are
-NumPy arrays; with NUMBA_BOUNDSCHECK rows outside an array raise IndexError.
+Multiply-adds may be fused; nothing is reordered, so results do not depend on how a loop is compiled. With NUMBA_DISABLE_JIT
+vectors are NumPy arrays; with NUMBA_BOUNDSCHECK rows outside an array raise IndexError.
 """
 
 import operator

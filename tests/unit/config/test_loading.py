@@ -97,6 +97,12 @@ BAD = [
     pytest.param(with_fit("optimizer: Nelder-Mead"), 13, ["fit.optimizer: is 'Nelder-Mead'", "'L-BFGS-B'"], id="optimiser"),
     pytest.param(with_fit("options: {gtoll: 1e-5}"), 13, ["unknown option of BFGS; did you mean 'gtol'?"], id="option misspelt"),
     pytest.param(with_fit("options: {maxcor: 5}"), 13, ["unknown option of BFGS; valid options: c1, c2"], id="option of another"),
+    pytest.param(
+        with_fit("options: {batch_size: 2.5}\n  optimizer: Adam"),
+        13,
+        ["fit.options.batch_size: must be a whole number of structures, 1 or more; got 2.5"],
+        id="batch size",
+    ),
     pytest.param(with_fit("options: {gtol: -1}"), 13, ["fit.options.gtol: must be a number, 0 or more"], id="option value"),
     pytest.param(
         with_fit("options: {maxiter: 7}"), 13, ["belongs to fit.maxiter: write `maxiter: 7` there"], id="maxiter as option"

@@ -17,7 +17,7 @@ def notices(fit=None, data=None, backend=None, potential="a.yaml"):
         ({"backend": {"gpu_config": {"gpu_ind": 0}}}, "backend: accepted without effect: gpu_config (fits run on CPUs)"),
         (
             {"backend": {"n_workers": 2, "batch_size": 10}},
-            "batch_size (the whole set is evaluated at once), n_workers (Snakemake's",
+            "batch_size (the set is evaluated at once; Adam: fit.options.batch_size), n_workers (Snakemake's",
         ),
         ({"data": {"seed": 3}}, "data: accepted without effect: seed (the split is drawn with the top-level seed)"),
         (

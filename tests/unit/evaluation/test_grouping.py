@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from acefit.basis.compiled import compile_potential
-from acefit.evaluation.grouping import balanced_blocks, build_layout
+from acefit.evaluation.grouping import balanced_blocks, build_layout, equal_ranges
 from acefit.evaluation.predict import element_indices
 from models import prepared, random_potential, random_structures
 
@@ -23,6 +23,24 @@ def test_balanced_blocks__have_nearly_equal_cost():
     bounds = balanced_blocks(cost, 10)
     sums = [cost[a:b].sum() for a, b in itertools.pairwise(bounds)]
     assert max(sums) - min(sums) <= 2 * cost.max()
+
+
+@pytest.mark.parametrize(("n", "n_ranges"), [(0, 1), (5, 5), (17, 4), (300, 64)])
+def test_equal_ranges__cover_everything_and_differ_by_one(n, n_ranges):
+    bounds = equal_ranges(n, n_ranges)
+    assert (len(bounds), bounds[0], bounds[-1], bounds.dtype) == (n_ranges + 1, 0, n, np.int64)
+    assert np.ptp(np.diff(bounds)) <= 1
+
+
+@pytest.mark.parametrize("n_blocks", [1, 7, 1000])
+def test_build_layout__blocks_for_minibatches_hold_equal_numbers_of_structures(n_blocks):
+    compiled = compile_potential(random_potential(1))
+    structures, neighbors = prepared(random_structures(("Al",)), compiled.potential.cutoff)
+    elements = element_indices(compiled.potential, structures.numbers)
+    layout = build_layout(compiled.shape, elements, structures, neighbors, n_blocks=n_blocks)
+    sizes = np.diff(layout.block_structures)
+    assert (len(sizes), sizes.sum()) == (min(n_blocks, structures.n_structures), structures.n_structures)
+    assert np.ptp(sizes) <= 1
 
 
 @pytest.mark.parametrize("split", [False, True])

@@ -6,7 +6,7 @@ from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
 from acefit.evaluation.predict import predict_compiled
-from acefit.fit.batch import build_batch, build_targets
+from acefit.fit.batch import N_SHARES, build_batch, build_targets
 from gradients import random_weights
 from models import prepared, random_potential, random_structures
 
@@ -70,6 +70,36 @@ def test_evaluate__equals_the_prediction(frames):
     np.testing.assert_allclose(found.forces, expected.forces, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.stresses, expected.stresses, rtol=0, atol=1e-13)
     assert batch.evaluate(x, with_gradient=False).gradient is None
+
+
+def test_evaluate__many_blocks_in_few_shares_and_do_not_depend_on_threads():
+    compiled = compile_potential(random_potential(1))
+    frames = [atoms for seed in range(15) for atoms in random_structures(("Al",), seed)]
+    structures, neighbors = prepared(frames, compiled.potential.cutoff)
+    assert structures.n_structures > N_SHARES
+    x, weights = compiled.layout.vector(), random_weights(structures)
+    few = build_batch(compiled, structures, neighbors, weights, (0.5, 0.5, 1.0), 1).evaluate(x)
+    found = []
+    for threads in (1, 2, 3):
+        batch = build_batch(compiled, structures, neighbors, weights, (0.5, 0.5, 1.0), threads, n_blocks=10**6)
+        assert batch.n_blocks == structures.n_structures
+        found.append(batch.evaluate(x))
+    for result in found:
+        np.testing.assert_array_equal(result.gradient, found[0].gradient)
+        np.testing.assert_array_equal(result.parts, found[0].parts)
+        np.testing.assert_allclose(result.gradient, few.gradient, rtol=0, atol=1e-12 * np.abs(few.gradient).max())
+        np.testing.assert_allclose(result.forces, few.forces, rtol=0, atol=1e-13)
+
+
+def test_evaluate_blocks__add_up_to_the_whole(frames):
+    compiled = compile_potential(random_potential(1))
+    structures, neighbors = prepared(frames, compiled.potential.cutoff)
+    batch = build_batch(compiled, structures, neighbors, random_weights(structures), (0.5, 0.5, 1.0), n_blocks=5)
+    x = compiled.layout.vector()
+    whole = batch.evaluate(x)
+    parts, gradients = zip(*(batch.evaluate_blocks(x, blocks) for blocks in (np.array([1, 4]), np.array([0, 2, 3]))), strict=True)
+    np.testing.assert_allclose(sum(parts), whole.parts, rtol=1e-13)
+    np.testing.assert_allclose(sum(gradients), whole.gradient, rtol=0, atol=1e-12 * np.abs(whole.gradient).max())
 
 
 def test_build_batch__unknown_elements_and_coinciding_atoms_are_errors(frames):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from acefit.errors import FitError
-from acefit.fit.checkpoint import EvaluationLog, ReplayedLoss, content_digest, point_digest
+from acefit.fit.adam import AdamState
+from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, content_digest, point_digest
 from acefit.fit.optimizers import minimize
 from standins import AnalyticLoss, small_data
 
@@ -122,3 +123,68 @@ def test_content_digest__tells_content_apart():
     assert len({content_digest(part) for part in parts}) == len(parts)
     assert content_digest({"a": 1, "b": 2}) == content_digest({"b": 2, "a": 1})
     assert content_digest("a", "bc") != content_digest("ab", "c")
+
+
+def state(k):
+    return AdamState(X0 + k, 0.1 * X0 + k, X0**2, 3 * k, 0.5**k)
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def write_states(path, epochs):
+    loss = AnalyticLoss(small_data(1))
+    with EvaluationLog.open(path, DIGEST) as log:
+        states = LoggedStates(log)
+        for k, epoch in enumerate(epochs):
+            states.store(epoch, state(k))
+            log.append_evaluation(point_digest(X0 + k), loss(X0 + k))
+            log.append_iteration(epoch, {"rows": [], "stop": None})
+
+
+def test_states__are_recalled_in_their_order(tmp_path):
+    path = tmp_path / "evaluations.log"
+    write_states(path, [1, 1, 2])
+    with EvaluationLog.open(path, DIGEST) as log:
+        states = LoggedStates(log)
+        assert states.recall(2) is None
+        for k, epoch in enumerate([1, 1, 2]):
+            assert_same(states.recall(epoch), state(k))
+        assert states.recall(2) is None
+        assert states.recall(3) is None
+        states.store(3, state(3))
+        assert states.recall(3) is None
+    with EvaluationLog.open(path, DIGEST) as log:
+        assert [log.state_epoch(k) for k in range(log.n_states)] == [1, 1, 2, 3]
+        assert_same(log.read_state(3), state(3))
+
+
+def test_states__are_discarded_with_the_evaluations_before_them(tmp_path):
+    path = tmp_path / "evaluations.log"
+    write_states(path, [1, 2, 3])
+    with EvaluationLog.open(path, DIGEST) as log:
+        log.discard_from(1)
+        # the second state stands before the second evaluation
+        assert (log.n_states, log.n_evaluations, sorted(log.iterations)) == (2, 1, [1])
+    with EvaluationLog.open(path, DIGEST) as log:
+        assert (log.n_states, log.n_evaluations, sorted(log.iterations)) == (2, 1, [1])
+
+
+def test_states__torn_record_is_dropped(tmp_path):
+    path = tmp_path / "evaluations.log"
+    with EvaluationLog.open(path, DIGEST) as log:
+        LoggedStates(log).store(1, state(1))
+        LoggedStates(log).store(2, state(2))
+    path.write_bytes(path.read_bytes()[:-5])
+    with EvaluationLog.open(path, DIGEST) as log:
+        assert (log.n_states, log.state_epoch(0)) == (1, 1)
+
+
+def test_open__log_of_an_earlier_format_is_set_aside(tmp_path, caplog):
+    path = tmp_path / "evaluations.log"
+    path.write_bytes(b"acefit evaluations 1\n" + DIGEST)
+    with caplog.at_level(logging.WARNING), EvaluationLog.open(path, DIGEST) as log:
+        assert log.n_evaluations == 0
+    assert "set aside" in caplog.text

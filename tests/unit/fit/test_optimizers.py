@@ -181,6 +181,35 @@ def test_check_options__keeps_gtol_and_drops_printing():
     assert check_options("CG", {"gtol": 1e-5}) == {"gtol": 1e-5}
 
 
+def test_check_options__batch_size_is_a_whole_number():
+    assert check_options("Adam", {"batch_size": 16.0})["batch_size"] == 16
+    for wrong in (0, 1.5, False, float("inf"), float("nan")):
+        with pytest.raises(FitError, match=r"fit\.options: batch_size must be a whole number, 1 or more; got"):
+            check_options("Adam", {"batch_size": wrong})
+    with pytest.raises(FitError, match="BFGS has no option 'batch_size'"):
+        check_options("BFGS", {"batch_size": 16})
+
+
+def test_minimize__adam_takes_steps_along_minibatches_of_the_trainable_parameters():
+    x0, mask = np.array([0.3, -0.2, 0.5]), np.array([True, False, True])
+    seen = []
+
+    def halves(epoch):
+        def half(x):
+            seen.append((epoch, x.copy()))
+            return quadratic(x)
+
+        return [half, half]
+
+    options = {"learning_rate": 0.05}
+    found = minimize(quadratic, x0, method="Adam", maxiter=3, options=options, trainable=mask, minibatches=halves)
+    assert [epoch for epoch, _ in seen] == [1, 1, 2, 2, 3, 3]
+    assert all(x[1] == x0[1] for _, x in seen)
+    assert (found.iterations, found.evaluations) == (3, 4)
+    longer = minimize(quadratic, x0, method="Adam", maxiter=6, options=options, trainable=mask)
+    np.testing.assert_array_equal(found.x, longer.x)
+
+
 def test_check_options__unknown_names_are_errors():
     with pytest.raises(FitError, match=r"fit\.optimizer: 'Nelder-Mead' is not available"):
         check_options("Nelder-Mead", None)

@@ -74,6 +74,7 @@ def test_optimizer_bytes__covers_the_matrix_of_bfgs():
     n = 300
     assert np.eye(n).nbytes <= optimizer_bytes("BFGS", n) < 1.1 * np.eye(n).nbytes
     assert optimizer_bytes("L-BFGS-B", n) < 40 * 8 * n
+    assert 3 * 8 * n < optimizer_bytes("Adam", n) < 40 * 8 * n
     assert optimizer_bytes("trust-constr", n) > 2 * optimizer_bytes("BFGS", n)
 
 

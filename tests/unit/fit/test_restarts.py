@@ -55,6 +55,15 @@ def test_perturb__is_reproducible_and_differs_between_cycles_and_steps():
     assert not np.array_equal(moves(noise, 1)[2], other)
 
 
+def test_cycle_generator__streams_differ_from_each_other_and_from_the_cycle():
+    streams = [(), (0,), (1,), (0, 0), (1, 0), (1, 1)]
+    draws = [cycle_generator(1, 0, 0, *stream).integers(2**62) for stream in streams]
+    assert len(set(draws)) == len(streams)
+    assert draws == [cycle_generator(1, 0, 0, *stream).integers(2**62) for stream in streams]
+    # what the cycles of earlier runs started from
+    assert draws[0] == np.random.default_rng(np.random.SeedSequence([1, 0, 0])).integers(2**62)
+
+
 def test_perturb__masks_do_not_move_the_numbers_of_others():
     x, mask = start()
     noise = Perturbation(noise_absolute_sigma=0.1)

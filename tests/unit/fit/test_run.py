@@ -13,12 +13,13 @@ from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import FitError
-from acefit.fit.run import FitData, build_loss, run_fit
+from acefit.fit.minibatches import BatchPlan
+from acefit.fit.run import FitData, build_loss, report_size, run_fit
 from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import format_potential, read_potential
-from acefit.potential.parameters import parameter_vector
+from acefit.potential.parameters import parameter_layout, parameter_vector
 from models import random_potential, random_structures
-from standins import small_data, small_job
+from standins import small_data, small_job, stochastic_job
 
 TIMES = ("time", "evaluation_time")
 
@@ -204,3 +205,148 @@ def test_run_fit__true_loss_goes_down_and_metrics_agree_with_it(tmp_path):
     for row in outcome.rows:
         parts = row["e_loss_contrib"] + row["f_loss_contrib"] + row["s_loss_contrib"] + row["reg_loss"]
         assert parts == pytest.approx(row["loss"], rel=1e-10)
+
+
+# ---------------------------------------------------------------- minibatches
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nobody catches it."""
+
+
+def kill_at(number):
+    def before(n):
+        if n == number:
+            raise Killed
+
+    return before
+
+
+@pytest.mark.parametrize("what", ["before_minibatch", "before"])
+@pytest.mark.parametrize("number", [1, 2, 5, 6, 8])
+def test_killed_stochastic_fit__gives_bitwise_the_potential_of_an_undisturbed_one(tmp_path, what, number):
+    whole = run_fit(stochastic_job(tmp_path / "whole"))
+    with pytest.raises(Killed):
+        run_fit(stochastic_job(tmp_path / "killed", **{what: kill_at(number)}))
+    # the second kill counts from the point where the run goes on
+    with pytest.raises(Killed):
+        run_fit(stochastic_job(tmp_path / "killed", before_minibatch=kill_at(3)))
+    resumed = run_fit(stochastic_job(tmp_path / "killed"))
+    assert format_potential(resumed.potential) == format_potential(whole.potential)
+    assert without_times(resumed.rows) == without_times(whole.rows)
+    for name in ("metrics.txt", "test_metrics.txt", "potential.yaml"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+
+
+def test_killed_stochastic_fit__loses_only_the_running_epoch(tmp_path):
+    with pytest.raises(Killed):
+        run_fit(stochastic_job(tmp_path, before_minibatch=kill_at(18)))
+    asked = []
+    run_fit(stochastic_job(tmp_path, before_minibatch=asked.append))
+    # five minibatches in each of eight epochs, three of which were finished
+    assert len(asked) == 5 * (8 - 3)
+    again = []
+    run_fit(stochastic_job(tmp_path, before_minibatch=again.append))
+    assert not again
+
+
+@pytest.mark.parametrize("lost", [1, 200, 3000, 9000])
+def test_stochastic_fit__goes_on_from_any_length_of_its_log(tmp_path, lost):
+    whole = run_fit(stochastic_job(tmp_path))
+    path = tmp_path / "evaluations.log"
+    content = path.read_bytes()
+    path.write_bytes(content[:-lost])
+    again = run_fit(stochastic_job(tmp_path))
+    assert format_potential(again.potential) == format_potential(whole.potential)
+    assert without_times(again.rows) == without_times(whole.rows)
+
+
+def test_stochastic_fit__more_iterations_continue_the_same_path(tmp_path):
+    whole = run_fit(stochastic_job(tmp_path / "whole", {"maxiter": 12}))
+    run_fit(stochastic_job(tmp_path / "grown", {"maxiter": 5}))
+    grown = run_fit(stochastic_job(tmp_path / "grown", {"maxiter": 12}))
+    assert without_times(grown.rows) == without_times(whole.rows)
+    assert grown.minimum.value < whole.rows[0]["loss"]
+
+
+def is_beyond_wall(x, is_minibatch):
+    """No loss on one side of a wall that the descent meets in its first epoch."""
+    return bool(x[0] < 0.85)
+
+
+def test_stochastic_fit__with_losses_that_are_not_finite_is_resumed_bitwise(tmp_path):
+    fit = {"options": {"learning_rate": 0.1}}
+    whole = run_fit(stochastic_job(tmp_path / "whole", fit, is_bad=is_beyond_wall))
+    assert whole.minimum.non_finite > 0
+    for number in (3, 9, 14):
+        with pytest.raises(Killed):
+            run_fit(stochastic_job(tmp_path / "killed", fit, is_bad=is_beyond_wall, before_minibatch=kill_at(number)))
+    resumed = run_fit(stochastic_job(tmp_path / "killed", fit, is_bad=is_beyond_wall))
+    assert format_potential(resumed.potential) == format_potential(whole.potential)
+
+
+def test_stochastic_fit__minibatches_that_stay_not_finite_are_an_error(tmp_path):
+    job = stochastic_job(tmp_path, is_bad=lambda x, is_minibatch: is_minibatch)
+    with pytest.raises(FitError, match="the loss was not finite at 100 trial points in a row after iteration 0"):
+        run_fit(job)
+
+
+def test_stochastic_fit__another_seed_takes_another_path(tmp_path, caplog):
+    first = run_fit(stochastic_job(tmp_path))
+    with caplog.at_level(logging.WARNING):
+        second = run_fit(replace(stochastic_job(tmp_path), seed=4))
+    assert "set aside" in caplog.text
+    assert second.minimum.value != first.minimum.value
+
+
+def test_run_fit__large_batches_are_the_full_gradient(tmp_path):
+    fit = {"optimizer": "Adam", "maxiter": 6}
+    plain = run_fit(small_job(tmp_path / "a", {**fit, "options": {"learning_rate": 0.02}}))
+    large = run_fit(small_job(tmp_path / "b", {**fit, "options": {"learning_rate": 0.02, "batch_size": 3}}))
+    assert format_potential(plain.potential) == format_potential(large.potential)
+    assert plain.minimum.evaluations == 7
+
+
+def test_run_fit__bad_batch_size_is_one_error_before_anything_is_written(tmp_path):
+    with pytest.raises(FitError, match=r"fit\.options: batch_size must be a whole number"):
+        run_fit(stochastic_job(tmp_path / "run", {"options": {"batch_size": 0}}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_report_size__counts_the_shuffled_copy_once(tmp_path, monkeypatch):
+    estimates = []
+    monkeypatch.setattr("acefit.fit.run.check_memory", lambda estimate, *rest: estimates.append(estimate))
+    job = stochastic_job(tmp_path)
+    layout = parameter_layout(job.potential)
+    for plan in (None, BatchPlan(5, 20, 1, 0, 0)):
+        report_size(job, layout, np.ones(layout.n_parameters, dtype=bool), plan)
+    plain, shuffled = estimates
+    assert plain.data < shuffled.data < 2 * plain.data
+    assert (plain.loss, plain.optimizer) == (shuffled.loss, shuffled.optimizer)
+
+
+def many_structures(elements, copies=4):
+    frames = [atoms for seed in range(copies) for atoms in random_structures(elements, seed)]
+    return StructureSet.from_ase(frames)
+
+
+def test_stochastic_fit__true_loss_goes_down_and_order_of_the_rows_does_not_matter(tmp_path):
+    potential = random_potential(1, scale=0.05)
+    structures = many_structures(potential.elements)
+    n = structures.n_structures
+    data = FitData(structures, build(structures, potential.cutoff), Weights.uniform(structures), np.full(n, np.nan))
+    fit = {"optimizer": "Adam", "maxiter": 4, "options": {"batch_size": 5, "learning_rate": 0.003}, "loss": {"kappa": 0.4}}
+    job = small_job(tmp_path, fit, potential=potential, train=data, has_test=False, make_loss=build_loss)
+    outcome = run_fit(job)
+    assert outcome.minimum.value < outcome.rows[0]["loss"]
+    full = build_loss(potential, data, job.settings, True)(parameter_vector(outcome.potential))
+    assert full.value == pytest.approx(outcome.minimum.value, rel=1e-12)
+
+
+def test_select__takes_everything_along():
+    data = small_data(6)
+    part = data.select([4, 1])
+    np.testing.assert_array_equal(part.structures.energies, data.structures.energies[[4, 1]])
+    np.testing.assert_array_equal(part.weights.energy, data.weights.energy[[4, 1]])
+    assert part.neighbors.n_atoms == part.structures.n_atoms == len(part.weights.force)
+    assert len(part.effective_energies) == 2

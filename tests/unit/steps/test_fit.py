@@ -43,6 +43,17 @@ def test_fit__writes_potential_metrics_and_result(fitted):
     np.testing.assert_allclose(kappa, 0.25, rtol=1e-12)
 
 
+def test_fit__adam_steps_along_minibatches(fitted, tmp_path):
+    inputs, _, _ = fitted
+    section = {"optimizer": "Adam", "options": {"batch_size": 2.0, "learning_rate": 0.02}}
+    result = run(inputs, tmp_path, section)
+    metrics = read_frame(tmp_path / "metrics.parquet", "metrics")
+    train = metrics[metrics["subset"] == "train"]
+    assert list(train["iter_num"]) == list(range(7))
+    assert result["loss"] < train["loss"].iloc[0]
+    assert (result["iterations"], result["evaluations"]) == (6, 7)
+
+
 def test_fit__later_cycle_continues_from_the_best_earlier_one(fitted, tmp_path):
     inputs, folder, result = fitted
     worse = tmp_path / "worse"
