@@ -61,6 +61,8 @@ def warm_up(data: TrainingSet) -> None:
 def measure_memory(data: TrainingSet, threads: int) -> tuple[Loss, dict[str, float], dict[str, Any]]:
     """Build the loss and evaluate it once; growth of the resident memory per pair of the lists, and the size of the case."""
     warm_up(data)
+    release_free_memory()
+    begun = memory("VmRSS")
     neighbors = build(data.structures, data.potential.cutoff)
     weights = Weights.uniform(data.structures)
     release_free_memory()
@@ -72,6 +74,7 @@ def measure_memory(data: TrainingSet, threads: int) -> tuple[Loss, dict[str, flo
     after = memory("VmRSS")
     n_pairs, n_atoms = neighbors.n_pairs, data.structures.n_atoms
     grown = {
+        "memory of the neighbour lists": (before - begun) / n_pairs,
         "memory of the loss": (built - before) / n_pairs,
         "memory of the loss, evaluated": (after - before) / n_pairs,
     }

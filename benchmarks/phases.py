@@ -156,7 +156,7 @@ def compiled_loop(phase: Callable[[Any, int], None]) -> Any:
     compiled = njit(error_model="numpy", nogil=True)(phase)
 
     @njit(error_model="numpy", nogil=True)
-    def run(state, n_groups, repeats):  # type: ignore[no-untyped-def]
+    def run(state, n_groups, repeats):
         for _ in range(repeats):
             for group in range(n_groups):
                 compiled(state, group)

@@ -2,11 +2,11 @@
 
     python benchmarks/suite.py [--only SECTION ...] [--quick] [--shared DIR] [--peers DIR] [--repeats 9] [--out DIR]
 
-Sections: machine (measured peaks), evaluation (kernels alone, with operations and share of the roofline), calculator (as molecular
-dynamics calls it), lists (neighbour lists), loss (with gradient and memory), start (empty and filled cache of compiled kernels),
-phases (where the time goes), peers (pacemaker in the same minutes, needs --peers). Numbers are medians of several runs with the
-minimum beside them. Run it on a quiet machine. Without published potentials and data (--shared) it invents ones of the same size,
-marked synthetic.
+Sections: machine (measured peaks), evaluation (kernels alone, with operations and share of the roofline), calculator (as
+molecular dynamics calls it), lists (neighbour lists), loss (with gradient and memory), start (empty and filled cache of compiled
+kernels), phases (where the time goes), peers (pacemaker in the same minutes, needs --peers). Numbers are medians of several runs
+with the minimum beside them. Run it on a quiet machine. Without published potentials and data (--shared) it invents ones of the
+same size, marked synthetic.
 """
 
 from __future__ import annotations
@@ -78,11 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
         threads=tuple(given.threads),
         quick=given.quick,
     )
-    description, peaks = machine.describe(), machine.peaks(given.quick)
+    chosen = given.only or [name for name in sections({}) if name != "peers" or options.peers]
+    description = machine.describe()
+    peaks = machine.peaks(given.quick) if {"machine", "evaluation"} & set(chosen) else {}
     print("\n".join(f"{name}: {value}" for name, value in description.items()), flush=True)
     rows: list[Row] = []
     failed = []
-    chosen = given.only or [name for name in sections({}) if name != "peers" or options.peers]
     for name, section in sections(peaks).items():
         if name not in chosen:
             continue
