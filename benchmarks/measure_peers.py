@@ -31,6 +31,9 @@ from shapes import Shape, load_shape
 TOLERANCE = 1e-8
 """Largest difference, divided by 1 + |E_i| of an atom and by 1 + the largest force, with tables on both sides."""
 
+CALLS_PER_TURN = 3
+"""Timed calls, after one that is not, before it is the other program's turn."""
+
 EVALUATORS = ("product", "recursive")
 
 # Run with the Python of pacemaker's environment; answers each line of input with the seconds of one evaluation
@@ -155,18 +158,18 @@ def compare(shape: Shape, options: Options, folder: Path) -> Iterator[Row]:
         with without_grouping(compile_potential(shape.potential), structures, neighbors) as evaluate:
             times: dict[str, list[float]] = {name: [] for name in ("acefit", *EVALUATORS)}
             for _ in range(options.repeats):
-                times["acefit"] += seconds(lambda: evaluate(1), 1)
+                times["acefit"] += seconds(lambda: evaluate(1), CALLS_PER_TURN)
                 for kind, reference in references.items():
                     reference.seconds()
-                    times[kind].append(reference.seconds())
+                    times[kind] += [reference.seconds() for _ in range(CALLS_PER_TURN)]
     finally:
         for reference in references.values():
             reference.close()
     for name, found_times in times.items():
         yield Row("peers", shape.name, f"energies and forces, {name}", "µs/atom", 1, **summary(found_times, per_atom), **common)
     for kind in EVALUATORS:
-        ratios = [theirs / ours for theirs, ours in zip(times[kind], times["acefit"], strict=True)]
-        yield Row("peers", shape.name, f"{kind} / acefit", "", 1, **summary(ratios), **common)
+        ratio = {field: summary(times[kind])[field] / summary(times["acefit"])[field] for field in ("median", "minimum")}
+        yield Row("peers", shape.name, f"{kind} / acefit", "", 1, **ratio, runs=len(times[kind]), **common)
 
 
 def measure(options: Options) -> Iterator[Row]:

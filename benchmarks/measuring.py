@@ -56,17 +56,26 @@ class Options(NamedTuple):
     quick: bool
 
 
+SECONDS_PER_REPEAT = 0.05
+"""Fast functions are called more often than asked for, until they have taken this long for each repeat: the median of a few
+calls of milliseconds is that of whatever else the machine was doing."""
+
+MOST = 20
+"""Calls for each repeat at most."""
+
+
 def seconds(function: Callable[[], Any], repeats: int) -> list[float]:
     """Wall times after one call that compiles and warms up."""
     return alternate([function], repeats)[0]
 
 
 def alternate(functions: Sequence[Callable[[], Any]], repeats: int) -> list[list[float]]:
-    """Wall times of several functions called in turn, so that all see the same state of the machine."""
+    """Wall times of several functions called in turn, so that all see the same state of the machine; at least `repeats` each."""
     for function in functions:
         function()
     times: list[list[float]] = [[] for _ in functions]
-    for _ in range(repeats):
+    end = time.perf_counter() + SECONDS_PER_REPEAT * repeats * len(functions)
+    while len(times[0]) < repeats or (time.perf_counter() < end and len(times[0]) < MOST * repeats):
         for function, found in zip(functions, times, strict=True):
             begun = time.perf_counter()
             function()
