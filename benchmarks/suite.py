@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -21,8 +22,10 @@ import measure_evaluation
 import measure_loss
 import measure_peers
 import measure_start
-import phases
 from measuring import REPOSITORY, Options, Row, markdown, write_results
+
+BUSY = 0.5
+"""Load of the machine from which the times are not to be trusted."""
 
 Section = Callable[[Options], Iterable[Row]]
 
@@ -33,6 +36,13 @@ def machine_rows(peaks: dict[str, float]) -> Iterator[Row]:
         for name, title, unit in (("fma", "multiply-add, double precision", "Gflop/s"), ("triad", "triad", "GB/s")):
             value = peaks[f"{name}_{threads}"]
             yield Row("machine", "peak", title, unit, threads, value, value, 1)
+
+
+def measure_phases(options: Options) -> Iterable[Row]:
+    """Single kernels; imported here because only this section depends on their signatures."""
+    import phases
+
+    return phases.measure(options)
 
 
 def sections(peaks: dict[str, float]) -> dict[str, Section]:
@@ -48,7 +58,7 @@ def sections(peaks: dict[str, float]) -> dict[str, Section]:
         "lists": lambda options: measure_evaluation.measure_lists(options),
         "loss": lambda options: measure_loss.measure(options, measure_loss.case_names(options)),
         "start": lambda options: measure_start.measure(1 if options.quick else min(options.repeats, 5)),
-        "phases": phases.measure,
+        "phases": measure_phases,
         "peers": measure_peers.measure,
     }
 
@@ -82,6 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
     description = machine.describe()
     peaks = machine.peaks(given.quick) if {"machine", "evaluation"} & set(chosen) else {}
     print("\n".join(f"{name}: {value}" for name, value in description.items()), flush=True)
+    if description["load"] > BUSY:
+        print(f"\nwarning: other jobs are running (load {description['load']:.1f}); times will be too long", flush=True)
     rows: list[Row] = []
     failed = []
     for name, section in sections(peaks).items():
@@ -92,9 +104,10 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             # `extend` keeps the rows that were measured before an error
             found.extend(section(options))
-        except RuntimeError as error:
+        except Exception:
+            # Whatever it is: the other sections of a long run must not be lost
             failed.append(name)
-            print(error, file=sys.stderr)
+            traceback.print_exc()
         rows += found
         print(markdown(found), flush=True)
         # After every section, so that an interrupted run keeps what it has measured
