@@ -22,7 +22,7 @@ import numpy as np
 from acefit.data.neighborlists import build
 from acefit.data.weights import Weights
 from acefit.fit.loss import Loss, LossSettings
-from measuring import Options, Row, alternate, run_fresh, summary
+from measuring import Options, Row, alternate, rows_of_all, run_fresh, summary
 from shapes import TRAINING_SETS, TrainingSet, load_training_set
 
 SETTINGS = LossSettings(kappa=0.3, l1=1e-8, l2=1e-8, w0=1e-8, w1=1e-8, w2=1e-8)
@@ -112,12 +112,16 @@ def measure_case(name: str, options: Options) -> Iterator[Row]:
 
 def measure(options: Options, names: tuple[str, ...] = TRAINING_SETS) -> Iterator[Row]:
     """Rows of all cases, each measured in a process of its own."""
-    for name in names:
-        arguments = [name, "--repeats", str(options.repeats), "--threads", *map(str, options.threads)]
-        arguments += ["--shared", str(options.shared)] if options.shared else []
-        arguments += ["--quick"] if options.quick else []
-        for row in run_fresh("measure_loss.py", *arguments):
-            yield Row(**row)
+    yield from rows_of_all(measure_fresh(name, options) for name in names)
+
+
+def measure_fresh(name: str, options: Options) -> Iterator[Row]:
+    """Rows of one case, measured in a process of its own."""
+    arguments = [name, "--repeats", str(options.repeats), "--threads", *map(str, options.threads)]
+    arguments += ["--shared", str(options.shared)] if options.shared else []
+    arguments += ["--quick"] if options.quick else []
+    for row in run_fresh("measure_loss.py", *arguments):
+        yield Row(**row)
 
 
 def case_names(options: Options) -> tuple[str, ...]:

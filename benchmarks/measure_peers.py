@@ -11,6 +11,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from acefit.evaluation.predict import Prediction, predict_compiled
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Potential
 from measure_evaluation import shape_names, sizes, without_grouping
-from measuring import Options, Row, seconds, summary
+from measuring import Options, Row, rows_of_all, seconds, summary
 from shapes import Shape, load_shape
 
 TOLERANCE = 1e-8
@@ -128,7 +129,13 @@ def predict_once(potential: Potential, structures: StructureSet, neighbors: Neig
     return predict_compiled(compiled, compiled.layout.vector(), structures, neighbors, 1)
 
 
-def compare(shape: Shape, options: Options, folder: Path) -> Iterator[Row]:
+def compare(shape: Shape, options: Options) -> Iterator[Row]:
+    """Compare the evaluators for one shape, in a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="acefit-peers-") as folder:
+        yield from compare_in(Path(folder), shape, options)
+
+
+def compare_in(folder: Path, shape: Shape, options: Options) -> Iterator[Row]:
     """Differences of the results, then times taken in turn.
 
     Raises
@@ -182,7 +189,5 @@ def measure(options: Options) -> Iterator[Row]:
     """
     if options.peers is None or not (options.peers / "bin/pacemaker").exists():
         raise RuntimeError("give the environment with pacemaker as --peers DIR (DIR/bin/pacemaker)")
-    for name in shape_names(options):
-        with tempfile.TemporaryDirectory(prefix="acefit-peers-") as folder:
-            yield from compare(load_shape(name, options.shared, options.quick), options, Path(folder))
-    yield from peer_trainer.measure(options)
+    evaluators = (compare(load_shape(name, options.shared, options.quick), options) for name in shape_names(options))
+    yield from rows_of_all(chain(evaluators, peer_trainer.fits(options)))

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -87,6 +87,24 @@ def summary(values: Iterable[float], scale: float = 1.0) -> dict[str, Any]:
     """Fields `median`, `minimum` and `runs` of a row."""
     scaled = [scale * value for value in values]
     return {"median": statistics.median(scaled), "minimum": min(scaled), "runs": len(scaled)}
+
+
+def rows_of_all(parts: Iterable[Iterable[Row]]) -> Iterator[Row]:
+    """Rows of all parts; one that fails does not stop the others.
+
+    Raises
+    ------
+    RuntimeError
+        At the end, with the errors of all parts that failed.
+    """
+    errors = []
+    for part in parts:
+        try:
+            yield from part
+        except RuntimeError as error:
+            errors.append(str(error))
+    if errors:
+        raise RuntimeError("\n".join(errors))
 
 
 def run_fresh(script: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Any:

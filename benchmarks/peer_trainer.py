@@ -166,9 +166,9 @@ def compare(data: TrainingSet, options: Options, threads: int) -> Iterator[Row]:
             yield Row("peers", f"fit {data.name}", f"{field}, pacemaker / acefit", "", threads, ratio, ratio, 1, **size)
 
 
-def measure(options: Options) -> Iterator[Row]:
-    """All fits (the smallest one when quick)."""
+def fits(options: Options) -> Iterator[Iterator[Row]]:
+    """Comparisons of all fits (of the smallest one when quick)."""
     for name in list(ITERATIONS)[: 1 if options.quick else None]:
         data = load_training_set(name, options.shared, options.quick)
         for threads in options.threads:
-            yield from compare(data, options, threads)
+            yield compare(data, options, threads)

@@ -22,7 +22,7 @@ import measure_evaluation
 import measure_loss
 import measure_peers
 import measure_start
-from measuring import REPOSITORY, Options, Row, markdown, write_results
+from measuring import REPOSITORY, Options, Row, format_number, markdown, write_results
 
 BUSY = 0.5
 """Load of the machine from which the times are not to be trusted."""
@@ -102,8 +102,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n## {name}\n", flush=True)
         found: list[Row] = []
         try:
-            # `extend` keeps the rows that were measured before an error
-            found.extend(section(options))
+            for row in section(options):
+                found.append(row)
+                value = f"{format_number(row.median)} {row.unit}"
+                print(f"{row.case}, {row.threads} threads: {row.quantity} {value}", file=sys.stderr, flush=True)
         except Exception:
             # Whatever it is: the other sections of a long run must not be lost
             failed.append(name)

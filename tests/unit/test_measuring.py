@@ -35,6 +35,19 @@ def test_format_number__is_readable(value, text):
     assert measuring.format_number(value) == text
 
 
+def test_rows_of_all__goes_on_after_an_error_and_says_it_at_the_end():
+    row = measuring.Row("lists", "Cu", "time", "s", 1, 1.0, 1.0, 1)
+
+    def failing():
+        yield row
+        raise RuntimeError("no such potential")
+
+    found = []
+    with pytest.raises(RuntimeError, match="no such potential"):
+        found.extend(measuring.rows_of_all([failing(), [row, row]]))
+    assert found == [row] * 3
+
+
 def test_run_fresh__says_what_went_wrong():
     with pytest.raises(RuntimeError, match=r"measure_loss.py nothing ended with 2:(.|\n)*invalid choice: 'nothing'"):
         measuring.run_fresh("measure_loss.py", "nothing")
