@@ -22,7 +22,7 @@ import numpy as np
 from acefit.data.neighborlists import build
 from acefit.data.weights import Weights
 from acefit.fit.loss import Loss, LossSettings
-from measuring import Options, Row, alternate, rows_of_all, run_fresh, summary
+from measuring import Options, Row, alternate, ratio, rows_of_all, run_fresh, summary
 from shapes import TRAINING_SETS, TrainingSet, load_training_set
 
 SETTINGS = LossSettings(kappa=0.3, l1=1e-8, l2=1e-8, w0=1e-8, w1=1e-8, w2=1e-8)
@@ -102,10 +102,9 @@ def measure_case(name: str, options: Options) -> Iterator[Row]:
         first = alternate(functions, 1)
         repeats = options.repeats if first[1][0] < LONG else min(options.repeats, 3)
         energy, gradient = alternate(functions, repeats)
-        ratios = [b / a for a, b in zip(energy, gradient, strict=True)]
         yield Row("loss", name, "energies and forces", "µs/atom", threads, **summary(energy, per_atom), **size)
         yield Row("loss", name, "loss and gradient", "µs/atom", threads, **summary(gradient, per_atom), **size)
-        yield Row("loss", name, "gradient / forces", "", threads, **summary(ratios), **size)
+        yield Row("loss", name, "gradient / forces", "", threads, **ratio(gradient, energy), **size)
     peak = memory("VmHWM") / 1e6
     yield Row("loss", name, "peak memory of the process", "MB", max(options.threads), peak, peak, 1, **size)
 

@@ -26,7 +26,7 @@ from acefit.evaluation.predict import Prediction, predict_compiled
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Potential
 from measure_evaluation import shape_names, sizes, without_grouping
-from measuring import Options, Row, rows_of_all, seconds, summary
+from measuring import Options, Row, ratio, rows_of_all, seconds, summary
 from shapes import Shape, load_shape
 
 TOLERANCE = 1e-8
@@ -175,8 +175,7 @@ def compare_in(folder: Path, shape: Shape, options: Options) -> Iterator[Row]:
     for name, found_times in times.items():
         yield Row("peers", shape.name, f"energies and forces, {name}", "µs/atom", 1, **summary(found_times, per_atom), **common)
     for kind in EVALUATORS:
-        ratio = {field: summary(times[kind])[field] / summary(times["acefit"])[field] for field in ("median", "minimum")}
-        yield Row("peers", shape.name, f"{kind} / acefit", "", 1, **ratio, runs=len(times[kind]), **common)
+        yield Row("peers", shape.name, f"{kind} / acefit", "", 1, **ratio(times[kind], times["acefit"]), **common)
 
 
 def measure(options: Options) -> Iterator[Row]:

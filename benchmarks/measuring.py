@@ -89,6 +89,15 @@ def summary(values: Iterable[float], scale: float = 1.0) -> dict[str, Any]:
     return {"median": statistics.median(scaled), "minimum": min(scaled), "runs": len(scaled)}
 
 
+def ratio(above: Sequence[float], below: Sequence[float]) -> dict[str, Any]:
+    """Fields of a row for the ratio of two times: of the medians and of the minima."""
+    return {
+        "median": statistics.median(above) / statistics.median(below),
+        "minimum": min(above) / min(below),
+        "runs": min(len(above), len(below)),
+    }
+
+
 def rows_of_all(parts: Iterable[Iterable[Row]]) -> Iterator[Row]:
     """Rows of all parts; one that fails does not stop the others.
 

@@ -52,7 +52,7 @@ class Fit(NamedTuple):
     wall : seconds from the start of the program to its end, or to the time limit
     evaluation : microseconds per atom and evaluation
     iterations, evaluations, loss : at the end
-    minimising : seconds between the first and the last iteration
+    minimising : seconds between the first and the last iteration; compare it only where the numbers of evaluations agree
     """
 
     wall: float
@@ -162,8 +162,8 @@ def compare(data: TrainingSet, options: Options, threads: int) -> Iterator[Row]:
             title = {"evaluation": "loss and gradient", "wall": "whole run"}.get(field, field)
             yield Row("peers", f"fit {data.name}", f"{title}, {program}", units.get(field, ""), threads, value, value, 1, **size)
         if field in units:
-            ratio = getattr(theirs, field) / max(getattr(ours, field), 1e-9)
-            yield Row("peers", f"fit {data.name}", f"{field}, pacemaker / acefit", "", threads, ratio, ratio, 1, **size)
+            value = getattr(theirs, field) / max(getattr(ours, field), 1e-9)
+            yield Row("peers", f"fit {data.name}", f"{title}, pacemaker / acefit", "", threads, value, value, 1, **size)
 
 
 def fits(options: Options) -> Iterator[Iterator[Row]]:

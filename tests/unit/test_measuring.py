@@ -35,6 +35,10 @@ def test_format_number__is_readable(value, text):
     assert measuring.format_number(value) == text
 
 
+def test_ratio__is_that_of_medians_and_of_minima():
+    assert measuring.ratio([2.0, 8.0, 6.0], [1.0, 2.0]) == {"median": 4.0, "minimum": 2.0, "runs": 2}
+
+
 def test_rows_of_all__goes_on_after_an_error_and_says_it_at_the_end():
     row = measuring.Row("lists", "Cu", "time", "s", 1, 1.0, 1.0, 1)
 
