@@ -54,6 +54,7 @@ class Options(NamedTuple):
     repeats: int
     threads: tuple[int, ...]
     quick: bool
+    limit: float = 300.0
 
 
 SECONDS_PER_REPEAT = 0.05

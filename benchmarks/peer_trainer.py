@@ -25,9 +25,6 @@ from peer import run_python
 from shapes import SECTIONS, TrainingSet, load_training_set
 
 ITERATIONS = {"Cu-I": 60, "cu-large": 8, "ethanol": 2}
-TIME_LIMIT = 300.0
-"""Seconds after which a fit is stopped; what it did until then counts."""
-
 # Run with the Python of pacemaker's environment, whose pandas has to read the result
 TO_FRAME = """
 import sys
@@ -63,8 +60,8 @@ class Fit(NamedTuple):
     minimising: float
 
 
-def run_limited(command: list[Any], folder: Path, environment: dict[str, str]) -> float:
-    """Run a program, kill its process group at the time limit, and return the seconds it took; it writes to `run.log`.
+def run_limited(command: list[Any], folder: Path, environment: dict[str, str], limit: float) -> float:
+    """Run a program, kill its process group after `limit` seconds, and return the seconds it took; it writes to `run.log`.
 
     Raises
     ------
@@ -77,7 +74,7 @@ def run_limited(command: list[Any], folder: Path, environment: dict[str, str]) -
             command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            if job.wait(TIME_LIMIT):
+            if job.wait(limit):
                 text = (folder / "run.log").read_text(errors="replace")
                 raise RuntimeError(f"{Path(command[0]).name} ended with {job.returncode}:\n{text[-1000:]}")
         except subprocess.TimeoutExpired:
@@ -86,27 +83,30 @@ def run_limited(command: list[Any], folder: Path, environment: dict[str, str]) -
     return time.perf_counter() - begun
 
 
-def run_pacemaker(folder: Path, peers: Path, threads: int) -> Fit:
-    """Fit with pacemaker."""
+def run_pacemaker(folder: Path, peers: Path, threads: int, limit: float) -> Fit:
+    """Fit with pacemaker; what it did until the limit counts."""
     n = str(threads)
     environment = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": n, "TF_NUM_INTEROP_THREADS": n, "CUDA_VISIBLE_DEVICES": "-1"}
-    wall = run_limited([peers / "bin/pacemaker", "input.yaml", "--no-predict"], folder, {**environment, "PYTHONPATH": ""})
-    points = LINE.findall((folder / "run.log").read_text(errors="replace"))
+    wall = run_limited([peers / "bin/pacemaker", "input.yaml", "--no-predict"], folder, {**environment, "PYTHONPATH": ""}, limit)
+    text = (folder / "run.log").read_text(errors="replace")
+    points = LINE.findall(text)
     if len(points) < 2:
-        raise RuntimeError(f"pacemaker made no iteration in {wall:.0f} s")
+        raise RuntimeError(f"pacemaker made {len(points)} iterations in {wall:.0f} s; give more with --limit:\n{text[-500:]}")
     first, last = (datetime.datetime.strptime(points[k][0], "%Y-%m-%d %H:%M:%S,%f") for k in (0, -1))
     evaluation = statistics.median(float(point[4]) for point in points[1:])
     _, iterations, evaluations, loss, _ = points[-1]
     return Fit(wall, evaluation, int(iterations), int(evaluations), float(loss), (last - first).total_seconds())
 
 
-def run_acefit(folder: Path, n_atoms: int, threads: int) -> Fit:
+def run_acefit(folder: Path, n_atoms: int, threads: int, limit: float) -> Fit:
     """Fit with the workflow as a user runs it, up to the potential."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--cores", str(threads)]
     target = "results/fit/potential.yaml"
-    wall = run_limited([*command, "--configfile", "input.yaml", "--", target], folder, {})
-    (metrics,) = folder.glob("results/fit/fit/**/metrics.parquet")
-    frame = read_frame(metrics, "metrics")
+    wall = run_limited([*command, "--configfile", "input.yaml", "--", target], folder, {}, limit)
+    metrics = list(folder.glob("results/fit/fit/**/metrics.parquet"))
+    if not metrics:
+        raise RuntimeError(f"acefit did not end in {wall:.0f} s; give more with --limit")
+    frame = read_frame(metrics[0], "metrics")
     first, last = frame.iloc[0], frame.iloc[-1]
     seconds = last.evaluation_time - first.evaluation_time
     evaluation = 1e6 * seconds / (last.evaluations - first.evaluations) / n_atoms
@@ -150,9 +150,9 @@ def compare(data: TrainingSet, options: Options, threads: int) -> Iterator[Row]:
             folder = Path(name)
             write_input(data, folder, options.peers)
             fits[program] = (
-                run_pacemaker(folder, options.peers, threads)
+                run_pacemaker(folder, options.peers, threads, options.limit)
                 if program == "pacemaker"
-                else run_acefit(folder, neighbors.n_atoms, threads)
+                else run_acefit(folder, neighbors.n_atoms, threads, options.limit)
             )
     theirs, ours = fits["pacemaker"], fits["acefit"]
     units = {"evaluation": "µs/atom", "minimising": "s", "wall": "s"}

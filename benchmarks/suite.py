@@ -74,6 +74,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, help="environment with pacemaker, to measure it in the same minutes")
     parser.add_argument("--repeats", type=int, default=9, help="measured runs of each number (default 9; 2 with --quick)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (default 1 2)")
+    parser.add_argument(
+        "--limit", type=float, default=300.0, help="seconds after which a fit of the peers is stopped (default 300)"
+    )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "benchmarks/results", help="folder for the results")
     return parser.parse_args(arguments)
 
@@ -87,6 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         repeats=min(given.repeats, 2) if given.quick else given.repeats,
         threads=tuple(given.threads),
         quick=given.quick,
+        limit=given.limit,
     )
     chosen = given.only or [name for name in sections({}) if name != "peers" or options.peers]
     description = machine.describe()
