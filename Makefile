@@ -50,8 +50,8 @@ lint: $(VENV)/.dev ## check style, types, layers and the workflow
 docs: $(VENV)/.run ## regenerate the pages made from the code (configuration, tables)
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.test ## measure the kernels and the pipeline on this machine
-	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+bench: $(VENV)/.test ## measure evaluation, loss, start-up and memory on this machine (BENCH="--peers DIR" adds pacemaker)
+	$(BIN)/python benchmarks/suite.py $(BENCH)
 
 clean: ## remove the environment and tool caches, not the results
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
