@@ -19,7 +19,7 @@ from acefit.kernels.embedding import embed
 from acefit.kernels.harmonics import backwards
 from acefit.kernels.pairs import atomic_base_into, make_work
 from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ, R
-from acefit.kernels.vectors import item, load, splat, store
+from acefit.kernels.vectors import item, load, put, splat, store
 
 Floats = NDArray[np.float64]
 
@@ -301,9 +301,10 @@ def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, vir
         xx, yy, zz = xx + x * gx, yy + y * gy, zz + z * gz
         yz, xz, xy = yz + (y * gz + z * gy), xz + (x * gz + z * gx), xy + (x * gy + y * gx)
         for lane in range(LANES):
-            j = item(neighbor, (begin + slot) * LANES + lane)
-            for axis in range(3):
-                forces[j, axis] -= item(gradient, (3 * slot + axis) * LANES + lane)
+            j, own = 3 * item(neighbor, (begin + slot) * LANES + lane), 3 * slot * LANES + lane
+            put(forces, j, item(forces, j) - item(gradient, own))
+            put(forces, j + 1, item(forces, j + 1) - item(gradient, own + LANES))
+            put(forces, j + 2, item(forces, j + 2) - item(gradient, own + 2 * LANES))
     store(lanes, 0, fx)
     store(lanes, 1, fy)
     store(lanes, 2, fz)

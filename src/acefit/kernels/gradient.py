@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
 from acefit.kernels._jit import LANES, driver, inlined, kernel, operation
-from acefit.kernels.energy import evaluate_group, forward_group, largest_group, make_lanes
+from acefit.kernels.energy import core_cut_into, embedding_into, evaluate_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
-from acefit.kernels.pairs import CHUNK, add_columns, make_work, sums_into
+from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
-from acefit.kernels.vectors import item, load, splat, store, total
+from acefit.kernels.vectors import item, load, put, splat, store, total
 
 Floats = NDArray[np.float64]
 
@@ -27,9 +27,11 @@ class Tangents(NamedTuple):
 
     Attributes
     ----------
-    delta : (n, 4) displacements of the neighbours and their component along the bond
-    turn : (n, 4) changes of the unit vectors (the fourth row is unused)
-    along : (n, n_lm) changes of the harmonics
+    along : (n) displacements of the neighbours along the bonds
+    turn : (CHUNK, 3) changes of the unit vectors
+    dylm : (n, n_lm) changes of the harmonics
+    radial, dradial : (CHUNK, stride) radial functions and slopes, later the derivatives by P and Q
+    constants : (9) force slopes of the centres, then their virial slopes xx yy zz yz xz xy
     nodes : (n_rows) tangents of A and of the products; second : (n_rows) adjoint of A and of the products
     sums : (n_outer, p_max) tangents of the sums of inner factors
     rho, u, v : (p_max) tangents of the densities, derivatives of S by densities and by their tangents
@@ -37,9 +39,12 @@ class Tangents(NamedTuple):
     value, slope : (n_matrix_rows, k_width) derivatives by the contraction matrices, before the sum over lanes
     """
 
-    delta: Floats
-    turn: Floats
     along: Floats
+    turn: Floats
+    dylm: Floats
+    radial: Floats
+    dradial: Floats
+    constants: Floats
     nodes: Floats
     second: Floats
     sums: Floats
@@ -56,9 +61,13 @@ def make_tangents(shape, work, matrix):
     """Allocate scratch; matrix is one of the contraction matrices."""
     n, n_lm, p_max = work.ylm.shape[0], work.ylm.shape[1], work.sums.shape[1]
     return Tangents(
-        np.empty((n, 4, LANES)),
-        np.empty((n, 4, LANES)),
+        np.empty((n, LANES)),
+        np.empty((CHUNK, 3, LANES)),
         np.empty((n, n_lm, LANES)),
+        # the rows that fill up the last block are read along with the others: their sums are not used, but must be finite
+        np.zeros((CHUNK, work.radial.shape[1], LANES)),
+        np.zeros((CHUNK, work.radial.shape[1], LANES)),
+        np.empty((9, LANES)),
         np.empty_like(work.nodes),
         np.empty_like(work.nodes),
         np.empty_like(work.sums),
@@ -108,58 +117,117 @@ def residuals_into(low, high, offsets, targets, energies, forces, virials, slope
 
 
 @kernel
-def displacements_into(groups, group, n, structure, slopes, pairs, delta, turn):
-    """Delta of every pair, its component along the bond, and the change of the unit vector."""
-    begin = groups.slots[group, 0]
+def constants_into(atoms, structure, slopes, out):
+    """Slopes of the loss by the forces of the centres and by the virials of their structures, lane by lane."""
     for lane in range(LANES):
         # the values in unused lanes take no part; they come from an atom of the group, whose block is this one
-        i = groups.atoms[group, lane] if groups.atoms[group, lane] >= 0 else groups.atoms[group, 0]
+        i = atoms[lane] if atoms[lane] >= 0 else atoms[0]
         w = slopes.virial[structure[i]]
-        for slot in range(n):
-            j = groups.neighbor[begin + slot, lane]
-            x, y, z = (
-                groups.vectors[begin + slot, 0, lane],
-                groups.vectors[begin + slot, 1, lane],
-                groups.vectors[begin + slot, 2, lane],
-            )
-            for axis in range(3):
-                value = slopes.force[i, axis] - slopes.force[j, axis]
-                delta[slot, axis, lane] = value + w[axis, 0] * x + w[axis, 1] * y + w[axis, 2] * z
-    for slot in range(n):
-        row, out = slot * N_PAIR, 4 * slot
-        x, y, z, inverse = load(pairs, row + UX), load(pairs, row + UY), load(pairs, row + UZ), load(pairs, row + INVERSE)
-        dx, dy, dz = load(delta, out), load(delta, out + 1), load(delta, out + 2)
-        along = x * dx + y * dy + z * dz
-        store(delta, out + 3, along)
-        store(turn, out, (dx - along * x) * inverse)
-        store(turn, out + 1, (dy - along * y) * inverse)
-        store(turn, out + 2, (dz - along * z) * inverse)
+        for axis in range(3):
+            out[axis, lane] = slopes.force[i, axis]
+            out[3 + axis, lane] = w[axis, axis]
+        out[6, lane], out[7, lane], out[8, lane] = w[1, 2], w[0, 2], w[0, 1]
 
 
 @kernel
-def tangent_base_into(shape, groups, group, work, tangents):
-    """Tangents of A, of the order-1 densities and of the core energy; scales dradial by the displacement along the bond."""
+def displacements_into(begin, low, high, vectors, neighbor, force_slope, constants, pairs, along, turn):
+    """Displacements of the neighbours in the slots low..high-1: along the bonds, and as turns of the unit vectors."""
+    fx, fy, fz = load(constants, 0), load(constants, 1), load(constants, 2)
+    xx, yy, zz = load(constants, 3), load(constants, 4), load(constants, 5)
+    yz, xz, xy = load(constants, 6), load(constants, 7), load(constants, 8)
+    for slot in range(low, high):
+        own = 3 * (slot - low)
+        for lane in range(LANES):
+            j, out = 3 * item(neighbor, (begin + slot) * LANES + lane), own * LANES + lane
+            put(turn, out, item(force_slope, j))
+            put(turn, out + LANES, item(force_slope, j + 1))
+            put(turn, out + 2 * LANES, item(force_slope, j + 2))
+        row = 3 * (begin + slot)
+        x, y, z = load(vectors, row), load(vectors, row + 1), load(vectors, row + 2)
+        dx = fx - load(turn, own) + (xx * x + xy * y + xz * z)
+        dy = fy - load(turn, own + 1) + (xy * x + yy * y + yz * z)
+        dz = fz - load(turn, own + 2) + (xz * x + yz * y + zz * z)
+        row = slot * N_PAIR
+        x, y, z, inverse = load(pairs, row + UX), load(pairs, row + UY), load(pairs, row + UZ), load(pairs, row + INVERSE)
+        component = x * dx + y * dy + z * dz
+        store(along, slot, component)
+        store(turn, own, (dx - component * x) * inverse)
+        store(turn, own + 1, (dy - component * y) * inverse)
+        store(turn, own + 2, (dz - component * z) * inverse)
+
+
+@kernel
+def scale_rows(n, n_rows, stride, factors, first, rows):
+    """Multiply the first n_rows rows of n slots by the factor of the slot."""
+    for slot in range(n):
+        factor = load(factors, first + slot)
+        for row in range(slot * stride, slot * stride + n_rows):
+            store(rows, row, load(rows, row) * factor)
+
+
+@kernel
+def tangent_segment_into(
+    kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
+    l_max, sector, climb, value, slope, vectors, begin, start, stop,
+    pairs, base, dbase, radials, dradials, ylm, nodes, rho,
+    neighbor, force_slope, constants, along, turn, dylm, tangents, drho,
+):  # fmt: skip
+    """Values and tangents of A and of the order-1 densities, for the slots of one bond."""
+    stride, width = radials.shape[1], ylm.shape[1]
+    for low in range(start, stop, CHUNK):
+        high = min(low + CHUNK, stop)
+        n = high - low
+        chunk_into(
+            kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
+            l_max, sector, climb, value, slope, vectors, begin, low, high,
+            pairs, base, dbase, 0, radials, dradials, ylm, nodes, rho,
+        )  # fmt: skip
+        displacements_into(begin, low, high, vectors, neighbor, force_slope, constants, pairs, along, turn)
+        along_into(l_max, sector, climb, pairs, low, high, width, ylm, turn, dylm)
+        scale_rows(n, n_rows + n_density, stride, along, low, dradials)
+        sums_into(n_rows, row_first, row_l, row_a, n, dradials, 0, stride, ylm, low, width, tangents)
+        sums_into(n_rows, row_first, row_l, row_a, n, radials, 0, stride, dylm, low, width, tangents)
+        add_columns(n_density, dradials, stride, n_rows, 0, n, drho)
+
+
+@kernel
+def core_tangents_into(n, along, core, rho_core):
+    """Add the changes of the core energies of n slots."""
+    for slot in range(n):
+        store(rho_core, 0, load(rho_core, 0) + load(core, 2 * slot + 1) * load(along, slot))
+
+
+@kernel
+def tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes):
+    """Pair quantities; A components, order-1 densities and core energies with their tangents."""
     mu_i = groups.species[group]
     slots = groups.slots[group]
-    begin, stride, width = slots[0], work.dradial.shape[1], work.ylm.shape[1]
-    for a in range(shape.n_a[mu_i]):
-        store(tangents.nodes, a, splat(0.0))
+    begin = slots[0]
+    lanes.rho[:] = 0.0
+    lanes.rho_core[:] = 0.0
     tangents.rho[:] = 0.0
     tangents.rho_core[:] = 0.0
+    for a in range(shape.n_a[mu_i]):
+        store(work.nodes, a, splat(0.0))
+        store(tangents.nodes, a, splat(0.0))
+    constants_into(groups.atoms[group], structure, slopes, tangents.constants)
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        n_rows, first, start, stop = shape.n_rows[b], shape.row_start[b], slots[mu_j] - begin, slots[mu_j + 1] - begin
-        for slot in range(start, stop):
-            along = load(tangents.delta, 4 * slot + 3)
-            for row in range(slot * stride, slot * stride + n_rows + shape.n_density[mu_i]):
-                store(work.dradial, row, load(work.dradial, row) * along)
-            if shape.has_core:
-                store(tangents.rho_core, 0, load(tangents.rho_core, 0) + load(work.core, 2 * slot + 1) * along)
-        sums_into(n_rows, first, shape.row_l, shape.row_a, start, stop, work.dradial, stride, work.ylm, width, tangents.nodes)
-        sums_into(
-            n_rows, first, shape.row_l, shape.row_a, start, stop, work.radial, stride, tangents.along, width, tangents.nodes
-        )
-        add_columns(shape.n_density[mu_i], work.dradial, stride, n_rows, start, stop, tangents.rho)
+        start, stop = slots[mu_j] - begin, slots[mu_j + 1] - begin
+        kind, bond, table_start, k_rows = shape.kind[b], shape.bond[b], shape.table_start[b], shape.k_rows[b]
+        tangent_segment_into(
+            kind, bond, shape.table, table_start, k_rows, shape.matrix_start[b], shape.n_rows[b], shape.row_start[b],
+            shape.row_l, shape.row_a, shape.n_density[mu_i], shape.l_max[mu_i], shape.sector, shape.climb,
+            coefficients.value, coefficients.slope, groups.vectors, begin, start, stop,
+            work.pairs, work.base, work.dbase, tangents.radial, tangents.dradial, work.ylm, work.nodes, lanes.rho,
+            groups.neighbor, slopes.force, tangents.constants, tangents.along, tangents.turn, tangents.dylm,
+            tangents.nodes, tangents.rho,
+        )  # fmt: skip
+        if shape.has_core:
+            core_into(kind, bond, shape.table, table_start, k_rows, start, stop, work.pairs, work.core)
+            add_columns(1, work.core, 2, 0, start, stop, lanes.rho_core)
+    if shape.has_core:
+        core_tangents_into(slots[shape.n_elements] - begin, tangents.along, work.core, tangents.rho_core)
 
 
 @kernel
@@ -170,7 +238,7 @@ def density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, t
         cut_tangent = 0.0
         if shape.is_zbl:
             if lanes.nearest[lane] >= 0:
-                cut_tangent = lanes.dcut[lane] * tangents.delta[lanes.nearest[lane], 3, lane]
+                cut_tangent = lanes.dcut[lane] * tangents.along[lanes.nearest[lane], lane]
         else:
             cut_tangent = lanes.dcut[lane] * tangents.rho_core[lane]
         for p in range(shape.n_density[mu_i]):
@@ -192,71 +260,103 @@ def polynomial_adjoints(pairs, slot, value, slope, along):
 
 
 @kernel
-def radial_adjoints_into(shape, groups, group, work, tangents):
-    """Overwrite work.radial and work.dradial with the derivatives of S with respect to P and Q of each row.
+def radial_adjoints_into(
+    n_rows, first, row_l, row_a, n_density, low, high, pairs, along, ylm, dylm, width, g, h, u, v, radials, dradials, stride
+):
+    """Fill radials and dradials (CHUNK, stride, LANES) with the derivatives of S by P and Q of each row.
 
-    Before that, with g and h the adjoints of the tangent and of the value of A: dS/dR_nl = sum_m h Y_lm + g dY_lm and
+    With g and h the adjoints of the tangent and of the value of A: dS/dR_nl = sum_m h Y_lm + g dY_lm, and
     dS/dR'_nl = sum_m g Y_lm times the displacement along the bond.
     """
-    mu_i = groups.species[group]
-    slots = groups.slots[group]
-    begin, stride, width = slots[0], work.radial.shape[1], work.ylm.shape[1]
-    for mu_j in range(shape.n_elements):
-        b = mu_i * shape.n_elements + mu_j
-        n_rows, first, stop = shape.n_rows[b], shape.row_start[b], slots[mu_j + 1] - begin
-        for slot in range(slots[mu_j] - begin, stop, 2):
-            # an odd last slot is done twice rather than by other code
-            other = min(slot + 1, stop - 1)
-            along0, along1 = load(tangents.delta, 4 * slot + 3), load(tangents.delta, 4 * other + 3)
-            for row in range(n_rows):
-                l, a = item(shape.row_l, first + row), item(shape.row_a, first + row)
-                y0, y1 = slot * width + l * l, other * width + l * l
-                value0, slope0, value1, slope1 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-                for m in range(2 * l + 1):
-                    g, h = load(work.adjoint, a + m), load(tangents.second, a + m)
-                    ylm0, ylm1 = load(work.ylm, y0 + m), load(work.ylm, y1 + m)
-                    value0 = value0 + h * ylm0 + g * load(tangents.along, y0 + m)
-                    slope0 = slope0 + g * ylm0
-                    value1 = value1 + h * ylm1 + g * load(tangents.along, y1 + m)
-                    slope1 = slope1 + g * ylm1
-                p0, q0 = polynomial_adjoints(work.pairs, slot, value0, slope0, along0)
-                p1, q1 = polynomial_adjoints(work.pairs, other, value1, slope1, along1)
-                store(work.radial, slot * stride + row, p0)
-                store(work.dradial, slot * stride + row, q0)
-                store(work.radial, other * stride + row, p1)
-                store(work.dradial, other * stride + row, q1)
-        for slot in range(slots[mu_j] - begin, stop):
-            along = load(tangents.delta, 4 * slot + 3)
-            for p in range(shape.n_density[mu_i]):
-                p0, q0 = polynomial_adjoints(work.pairs, slot, load(tangents.u, p), load(tangents.v, p), along)
-                store(work.radial, slot * stride + n_rows + p, p0)
-                store(work.dradial, slot * stride + n_rows + p, q0)
+    for slot in range(low, high, 2):
+        # an odd last slot is done twice rather than by other code
+        other = min(slot + 1, high - 1)
+        along0, along1 = load(along, slot), load(along, other)
+        out0, out1 = (slot - low) * stride, (other - low) * stride
+        for row in range(n_rows):
+            l, a = item(row_l, first + row), item(row_a, first + row)
+            y0, y1 = slot * width + l * l, other * width + l * l
+            value0, slope0, value1, slope1 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            extra0, extra1 = splat(0.0), splat(0.0)
+            for m in range(2 * l + 1):
+                gm, hm = load(g, a + m), load(h, a + m)
+                ylm0, ylm1 = load(ylm, y0 + m), load(ylm, y1 + m)
+                value0, value1 = value0 + hm * ylm0, value1 + hm * ylm1
+                slope0, slope1 = slope0 + gm * ylm0, slope1 + gm * ylm1
+                extra0, extra1 = extra0 + gm * load(dylm, y0 + m), extra1 + gm * load(dylm, y1 + m)
+            p0, q0 = polynomial_adjoints(pairs, slot, value0 + extra0, slope0, along0)
+            p1, q1 = polynomial_adjoints(pairs, other, value1 + extra1, slope1, along1)
+            store(radials, out0 + row, p0)
+            store(dradials, out0 + row, q0)
+            store(radials, out1 + row, p1)
+            store(dradials, out1 + row, q1)
+        for p in range(n_density):
+            p0, q0 = polynomial_adjoints(pairs, slot, load(u, p), load(v, p), along0)
+            p1, q1 = polynomial_adjoints(pairs, other, load(u, p), load(v, p), along1)
+            store(radials, out0 + n_rows + p, p0)
+            store(dradials, out0 + n_rows + p, q0)
+            store(radials, out1 + n_rows + p, p1)
+            store(dradials, out1 + n_rows + p, q1)
 
 
 @kernel
-def outer_product_into(k_rows, first, n_rows, n, rows, stride, slot, base, k_width, out):
-    """Add sum over slots of rows (n_slots, stride) times base (n, k_width) to out (n_matrix_rows, out_width)."""
-    out_width = out.shape[1]
+def outer_products_into(k_rows, first, n_rows, n, p, q, stride, base, dbase, k_width, value, slope):
+    """Add sum over n slots of p (n, stride) times base (n, k_width) to value (n_matrix_rows, width), of q and dbase to slope."""
+    width = value.shape[1]
     for row in range(0, n_rows, ROW_BLOCK):
         for k in range(0, k_rows, 2):
-            o0 = (first + row) * out_width + k
-            o1, o2, o3 = o0 + out_width, o0 + 2 * out_width, o0 + 3 * out_width
-            a0, a1, a2, a3 = load(out, o0), load(out, o1), load(out, o2), load(out, o3)
-            b0, b1, b2, b3 = load(out, o0 + 1), load(out, o1 + 1), load(out, o2 + 1), load(out, o3 + 1)
+            o0 = (first + row) * width + k
+            o1, o2, o3 = o0 + width, o0 + 2 * width, o0 + 3 * width
+            a0, a1, a2, a3 = load(value, o0), load(value, o1), load(value, o2), load(value, o3)
+            b0, b1, b2, b3 = load(value, o0 + 1), load(value, o1 + 1), load(value, o2 + 1), load(value, o3 + 1)
+            c0, c1, c2, c3 = load(slope, o0), load(slope, o1), load(slope, o2), load(slope, o3)
+            d0, d1, d2, d3 = load(slope, o0 + 1), load(slope, o1 + 1), load(slope, o2 + 1), load(slope, o3 + 1)
             for s in range(n):
-                r, t = (slot + s) * stride + row, s * k_width + k
+                r, t = s * stride + row, s * k_width + k
                 t0, t1 = load(base, t), load(base, t + 1)
-                r0, r1, r2, r3 = load(rows, r), load(rows, r + 1), load(rows, r + 2), load(rows, r + 3)
+                r0, r1, r2, r3 = load(p, r), load(p, r + 1), load(p, r + 2), load(p, r + 3)
                 a0, a1, a2, a3 = a0 + r0 * t0, a1 + r1 * t0, a2 + r2 * t0, a3 + r3 * t0
                 b0, b1, b2, b3 = b0 + r0 * t1, b1 + r1 * t1, b2 + r2 * t1, b3 + r3 * t1
-            store(out, o0, a0)
-            store(out, o1, a1)
-            store(out, o2, a2)
-            store(out, o3, a3)
-            store(out, o0 + 1, b0)
-            store(out, o1 + 1, b1)
-            store(out, o2 + 1, b2)
-            store(out, o3 + 1, b3)
+                t0, t1 = load(dbase, t), load(dbase, t + 1)
+                r0, r1, r2, r3 = load(q, r), load(q, r + 1), load(q, r + 2), load(q, r + 3)
+                c0, c1, c2, c3 = c0 + r0 * t0, c1 + r1 * t0, c2 + r2 * t0, c3 + r3 * t0
+                d0, d1, d2, d3 = d0 + r0 * t1, d1 + r1 * t1, d2 + r2 * t1, d3 + r3 * t1
+            store(value, o0, a0)
+            store(value, o1, a1)
+            store(value, o2, a2)
+            store(value, o3, a3)
+            store(value, o0 + 1, b0)
+            store(value, o1 + 1, b1)
+            store(value, o2 + 1, b2)
+            store(value, o3 + 1, b3)
+            store(slope, o0, c0)
+            store(slope, o1, c1)
+            store(slope, o2, c2)
+            store(slope, o3, c3)
+            store(slope, o0 + 1, d0)
+            store(slope, o1 + 1, d1)
+            store(slope, o2 + 1, d2)
+            store(slope, o3 + 1, d3)
+
+
+@kernel
+def matrix_segment_into(
+    kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density, start, stop,
+    pairs, base, dbase, radials, dradials, ylm, along, dylm, g, h, u, v, value, slope,
+):  # fmt: skip
+    """Add the derivatives by the contraction matrices from the slots of one bond, lane by lane."""
+    k_width, stride, width = base.shape[1], radials.shape[1], ylm.shape[1]
+    own_dbase = dbase if kind == radial.TABLE else base
+    for low in range(start, stop, CHUNK):
+        high = min(low + CHUNK, stop)
+        radial_adjoints_into(
+            n_rows, row_first, row_l, row_a, n_density, low, high, pairs, along, ylm, dylm, width, g, h, u, v,
+            radials, dradials, stride,
+        )  # fmt: skip
+        radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, high - low, k_width, base, dbase)
+        outer_products_into(
+            k_rows, first_row, n_rows + n_density, high - low, radials, dradials, stride, base, own_dbase, k_width, value, slope
+        )
 
 
 @kernel
@@ -264,49 +364,27 @@ def matrix_gradient_into(shape, groups, group, work, tangents):
     """Add the derivatives by the contraction matrices, lane by lane."""
     mu_i = groups.species[group]
     slots = groups.slots[group]
-    begin, k_width, stride = slots[0], work.base.shape[1], work.radial.shape[1]
+    begin = slots[0]
     for mu_j in range(shape.n_elements):
         b = mu_i * shape.n_elements + mu_j
-        k_rows, first, n_rows = shape.k_rows[b], shape.matrix_start[b], shape.n_rows[b] + shape.n_density[mu_i]
-        kind, stop = shape.kind[b], slots[mu_j + 1] - begin
-        dbase = work.dbase if kind == radial.TABLE else work.base
-        for low in range(slots[mu_j] - begin, stop, CHUNK):
-            n = min(CHUNK, stop - low)
-            radial.base_into(
-                kind,
-                shape.bond[b],
-                shape.table,
-                shape.table_start[b],
-                k_rows,
-                work.pairs,
-                low,
-                n,
-                k_width,
-                work.base,
-                work.dbase,
-            )
-            outer_product_into(k_rows, first, n_rows, n, work.radial, stride, low, work.base, k_width, tangents.value)
-            outer_product_into(k_rows, first, n_rows, n, work.dradial, stride, low, dbase, k_width, tangents.slope)
+        matrix_segment_into(
+            shape.kind[b], shape.bond[b], shape.table, shape.table_start[b], shape.k_rows[b], shape.matrix_start[b],
+            shape.n_rows[b], shape.row_start[b], shape.row_l, shape.row_a, shape.n_density[mu_i],
+            slots[mu_j] - begin, slots[mu_j + 1] - begin, work.pairs, work.base, work.dbase, tangents.radial, tangents.dradial,
+            work.ylm, tangents.along, tangents.dylm, work.adjoint, tangents.second, tangents.u, tangents.v,
+            tangents.value, tangents.slope,
+        )  # fmt: skip
 
 
 @inlined
 def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, dct):
     """Add one group's contribution to the gradient: to dct, and lane by lane to tangents.value and tangents.slope."""
     mu_i = groups.species[group]
-    n = forward_group(shape, coefficients, groups, group, work, lanes)
-    displacements_into(groups, group, n, structure, slopes, work.pairs, tangents.delta, tangents.turn)
-    along_into(
-        shape.l_max[mu_i],
-        shape.sector,
-        shape.climb,
-        work.pairs,
-        n,
-        work.ylm.shape[1],
-        work.ylm,
-        tangents.turn,
-        tangents.along,
-    )
-    tangent_base_into(shape, groups, group, work, tangents)
+    tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes)
+    products.nodes_into(shape, mu_i, work.nodes)
+    products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
+    embedding_into(shape, mu_i, lanes)
+    core_cut_into(shape, groups, group, work.pairs, lanes)
     products.node_tangents_into(shape, mu_i, work.nodes, tangents.nodes)
     products.density_tangents_into(
         shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, tangents.rho
@@ -326,7 +404,6 @@ def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, st
         tangents.second,
         dct,
     )
-    radial_adjoints_into(shape, groups, group, work, tangents)
     matrix_gradient_into(shape, groups, group, work, tangents)
 
 

@@ -93,17 +93,18 @@ def harmonics_into(l_max, sector, climb, pairs, start, stop, width, values):
 
 
 @kernel
-def along_into(l_max, sector, climb, pairs, n, width, values, displacements, along):
-    """Fill along (n, width, LANES) with the changes of the values when the unit vectors change by given displacements.
+def along_into(l_max, sector, climb, pairs, start, stop, width, values, turn, along):
+    """Fill along (n_slots, width, LANES) with the changes of the values of the slots start..stop-1 when unit vectors turn.
 
     Parameters
     ----------
     values : from `harmonics_into`
-    displacements : (n, 4, LANES) tangential displacements of the unit vectors in the first three rows
+    turn : (stop - start, 3, LANES) tangential displacements of the unit vectors
     """
-    for slot in range(n):
+    for slot in range(start, stop):
         x, y, z = load(pairs, slot * N_PAIR + UX), load(pairs, slot * N_PAIR + UY), load(pairs, slot * N_PAIR + UZ)
-        dx, dy, dz = load(displacements, 4 * slot), load(displacements, 4 * slot + 1), load(displacements, 4 * slot + 2)
+        own = 3 * (slot - start)
+        dx, dy, dz = load(turn, own), load(turn, own + 1), load(turn, own + 2)
         first = slot * width
         store(along, first, splat(0.0))
         if l_max > 0:

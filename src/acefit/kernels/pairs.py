@@ -123,8 +123,10 @@ def core_into(kind, bond, table, first, k_rows, start, stop, pairs, out):
 
 
 @kernel
-def sums_into(n_rows, first, row_l, row_a, start, stop, values, stride, ylm, width, nodes):
-    """Add to nodes the sums over slots of values times harmonics: A components from R_nl, tangents from their changes.
+def sums_into(n_rows, first, row_l, row_a, n, values, value_first, stride, ylm, ylm_first, width, nodes):
+    """Add to nodes the sums over n slots of values times harmonics: A components from R_nl, tangents from their changes.
+
+    value_first and ylm_first are the first slots in values (n_slots, stride, LANES) and in ylm (n_slots, width, LANES).
 
     Four values of m at a time, then the one or three that are left, keep all sums in registers.
     """
@@ -133,8 +135,8 @@ def sums_into(n_rows, first, row_l, row_a, start, stop, values, stride, ylm, wid
         m = 0
         while m + 4 <= 2 * l + 1:
             s0, s1, s2, s3 = load(nodes, a + m), load(nodes, a + m + 1), load(nodes, a + m + 2), load(nodes, a + m + 3)
-            for slot in range(start, stop):
-                value, y = load(values, slot * stride + row), slot * width + l * l + m
+            for slot in range(n):
+                value, y = load(values, (value_first + slot) * stride + row), (ylm_first + slot) * width + l * l + m
                 s0, s1 = s0 + value * load(ylm, y), s1 + value * load(ylm, y + 1)
                 s2, s3 = s2 + value * load(ylm, y + 2), s3 + value * load(ylm, y + 3)
             store(nodes, a + m, s0)
@@ -144,8 +146,8 @@ def sums_into(n_rows, first, row_l, row_a, start, stop, values, stride, ylm, wid
             m += 4
         if m + 3 == 2 * l + 1:
             s0, s1, s2 = load(nodes, a + m), load(nodes, a + m + 1), load(nodes, a + m + 2)
-            for slot in range(start, stop):
-                value, y = load(values, slot * stride + row), slot * width + l * l + m
+            for slot in range(n):
+                value, y = load(values, (value_first + slot) * stride + row), (ylm_first + slot) * width + l * l + m
                 s0, s1, s2 = s0 + value * load(ylm, y), s1 + value * load(ylm, y + 1), s2 + value * load(ylm, y + 2)
             store(nodes, a + m, s0)
             store(nodes, a + m + 1, s1)
@@ -153,8 +155,9 @@ def sums_into(n_rows, first, row_l, row_a, start, stop, values, stride, ylm, wid
             m += 3
         if m + 1 == 2 * l + 1:
             s0 = load(nodes, a + m)
-            for slot in range(start, stop):
-                s0 = s0 + load(values, slot * stride + row) * load(ylm, slot * width + l * l + m)
+            for slot in range(n):
+                value = load(values, (value_first + slot) * stride + row)
+                s0 = s0 + value * load(ylm, (ylm_first + slot) * width + l * l + m)
             store(nodes, a + m, s0)
 
 
@@ -169,29 +172,43 @@ def add_columns(n, values, stride, row, start, stop, out):
 
 
 @kernel
+def chunk_into(
+    kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
+    l_max, sector, climb, value, slope, vectors, begin, low, high,
+    pairs, base, dbase, out, radials, dradials, ylm, nodes, rho,
+):  # fmt: skip
+    """From vectors to A components and order-1 densities, for a few slots of one bond.
+
+    They go through all steps at once, so that what one step leaves is still in the first-level cache for the next. The radial
+    functions are put at the slots from out on.
+    """
+    k_width, stride, width, n = base.shape[1], radials.shape[1], ylm.shape[1], high - low
+    own_dbase = dbase if kind == radial.TABLE else base
+    geometry_into(vectors, begin, low, high, pairs)
+    radial.arguments_into(kind, bond, pairs, low, high)
+    radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, n, k_width, base, dbase)
+    radial.contract_into(
+        k_rows, first_row, value, slope, pairs, low, n, n_rows + n_density, k_width, base, own_dbase,
+        stride, out, radials, dradials,
+    )  # fmt: skip
+    harmonics_into(l_max, sector, climb, pairs, low, high, width, ylm)
+    sums_into(n_rows, row_first, row_l, row_a, n, radials, out, stride, ylm, low, width, nodes)
+    add_columns(n_density, radials, stride, n_rows, out, out + n, rho)
+
+
+@kernel
 def segment_into(
     kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
     l_max, sector, climb, value, slope, vectors, begin, start, stop,
     pairs, base, dbase, radials, dradials, ylm, nodes, rho,
 ):  # fmt: skip
-    """From vectors to A components and order-1 densities, for the slots start..stop-1 of one bond.
-
-    A few slots go through all steps at once, so that what one step leaves is still in the first-level cache for the next.
-    """
-    k_width, stride, width = base.shape[1], radials.shape[1], ylm.shape[1]
-    own_dbase = dbase if kind == radial.TABLE else base
+    """`chunk_into` for all slots of one bond; the radial functions of every slot are kept."""
     for low in range(start, stop, CHUNK):
-        high = min(low + CHUNK, stop)
-        geometry_into(vectors, begin, low, high, pairs)
-        radial.arguments_into(kind, bond, pairs, low, high)
-        radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, high - low, k_width, base, dbase)
-        radial.contract_into(
-            k_rows, first_row, value, slope, pairs, low, high - low, n_rows + n_density, k_width, base, own_dbase,
-            stride, radials, dradials,
+        chunk_into(
+            kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
+            l_max, sector, climb, value, slope, vectors, begin, low, min(low + CHUNK, stop),
+            pairs, base, dbase, low, radials, dradials, ylm, nodes, rho,
         )  # fmt: skip
-        harmonics_into(l_max, sector, climb, pairs, low, high, width, ylm)
-        sums_into(n_rows, row_first, row_l, row_a, low, high, radials, stride, ylm, width, nodes)
-        add_columns(n_density, radials, stride, n_rows, low, high, rho)
 
 
 @kernel

@@ -52,14 +52,38 @@ def weighted_sum(coefficients, inner, begin, end, rows):
     return (s0 + s1) + (s2 + s3)
 
 
+@operation
+def weighted_sums(one, two, inner, begin, end, rows):
+    """`weighted_sum` of two densities, whose coefficients are one and two."""
+    s0, s1, s2, s3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    t = begin
+    while t + 2 <= end:
+        a, b = load(rows, item(inner, t)), load(rows, item(inner, t + 1))
+        s0, s1 = s0 + item(one, t) * a, s1 + item(two, t) * a
+        s2, s3 = s2 + item(one, t + 1) * b, s3 + item(two, t + 1) * b
+        t += 2
+    if t < end:
+        a = load(rows, item(inner, t))
+        s0, s1 = s0 + item(one, t) * a, s1 + item(two, t) * a
+    return s0 + s2, s1 + s3
+
+
 @kernel
 def densities_into(shape, mu, ct, nodes, sums, rho):
     """Add the terms to rho (p_max, LANES); sums (n_outer, p_max, LANES) are kept for the way back."""
     begin, p_max = shape.outer_start[mu], sums.shape[1]
     for o in range(begin, shape.outer_start[mu + 1]):
         factor = load(nodes, item(shape.outer, o))
+        first, last = item(shape.term_start, o), item(shape.term_start, o + 1)
+        if shape.n_density[mu] == 2:
+            s, s1 = weighted_sums(ct[0], ct[1], shape.inner, first, last, nodes)
+            store(sums, (o - begin) * p_max, s)
+            store(sums, (o - begin) * p_max + 1, s1)
+            store(rho, 0, load(rho, 0) + factor * s)
+            store(rho, 1, load(rho, 1) + factor * s1)
+            continue
         for p in range(shape.n_density[mu]):
-            s = weighted_sum(ct[p], shape.inner, item(shape.term_start, o), item(shape.term_start, o + 1), nodes)
+            s = weighted_sum(ct[p], shape.inner, first, last, nodes)
             store(sums, (o - begin) * p_max + p, s)
             store(rho, p, load(rho, p) + factor * s)
 
@@ -70,8 +94,16 @@ def density_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, drho):
     begin, p_max = shape.outer_start[mu], sums.shape[1]
     for o in range(begin, shape.outer_start[mu + 1]):
         factor, dfactor = load(nodes, item(shape.outer, o)), load(tangents, item(shape.outer, o))
+        first, last, row = item(shape.term_start, o), item(shape.term_start, o + 1), (o - begin) * p_max
+        if shape.n_density[mu] == 2:
+            ds, ds1 = weighted_sums(ct[0], ct[1], shape.inner, first, last, tangents)
+            store(dsums, row, ds)
+            store(dsums, row + 1, ds1)
+            store(drho, 0, load(drho, 0) + factor * ds + dfactor * load(sums, row))
+            store(drho, 1, load(drho, 1) + factor * ds1 + dfactor * load(sums, row + 1))
+            continue
         for p in range(shape.n_density[mu]):
-            ds = weighted_sum(ct[p], shape.inner, item(shape.term_start, o), item(shape.term_start, o + 1), tangents)
+            ds = weighted_sum(ct[p], shape.inner, first, last, tangents)
             row = (o - begin) * p_max + p
             store(dsums, row, ds)
             store(drho, p, load(drho, p) + factor * ds + dfactor * load(sums, row))
@@ -84,6 +116,23 @@ def add_scaled(coefficients, inner, begin, end, factor, rows):
         store(rows, item(inner, t), load(rows, item(inner, t)) + item(coefficients, t) * factor)
 
 
+@operation
+def add_scaled_two(one, two, inner, begin, end, factor_one, factor_two, rows):
+    """`add_scaled` of two densities at once, which halves the passes over rows."""
+    for t in range(begin, end):
+        row = item(inner, t)
+        store(rows, row, load(rows, row) + item(one, t) * factor_one + item(two, t) * factor_two)
+
+
+@operation
+def add_scaled_both(one, two, inner, begin, end, g_one, g_two, h_one, h_two, g, h):
+    """`add_scaled_two` to g and to h."""
+    for t in range(begin, end):
+        row, c, d = item(inner, t), splat(item(one, t)), splat(item(two, t))
+        store(g, row, load(g, row) + c * g_one + d * g_two)
+        store(h, row, load(h, row) + c * h_one + d * h_two)
+
+
 @kernel
 def adjoints_into(shape, mu, ct, slope, nodes, sums, adjoint):
     """Fill adjoint with d(sum_p slope_p rho_p)/d(row); slope is (p_max, LANES)."""
@@ -94,10 +143,14 @@ def adjoints_into(shape, mu, ct, slope, nodes, sums, adjoint):
     for o in range(begin, shape.outer_start[mu + 1]):
         row = item(shape.outer, o)
         factor, own = load(nodes, row), splat(0.0)
+        low, high = item(shape.term_start, o), item(shape.term_start, o + 1)
         for p in range(shape.n_density[mu]):
-            weight = load(slope, p)
-            own = own + weight * load(sums, (o - begin) * p_max + p)
-            add_scaled(ct[p], shape.inner, item(shape.term_start, o), item(shape.term_start, o + 1), weight * factor, adjoint)
+            own = own + load(slope, p) * load(sums, (o - begin) * p_max + p)
+        if shape.n_density[mu] == 2:
+            add_scaled_two(ct[0], ct[1], shape.inner, low, high, load(slope, 0) * factor, load(slope, 1) * factor, adjoint)
+        else:
+            for p in range(shape.n_density[mu]):
+                add_scaled(ct[p], shape.inner, low, high, load(slope, p) * factor, adjoint)
         store(adjoint, row, load(adjoint, row) + own)
     for t in range(shape.n_nodes[mu] - 1, -1, -1):
         a, b, g = item(shape.left, first + t), item(shape.right, first + t), load(adjoint, n_a + t)
@@ -143,9 +196,14 @@ def second_adjoints_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h
             own_g = own_g + weight_v * load(sums, s)
             own_h = own_h + weight_u * load(sums, s) + weight_v * load(dsums, s)
             of_values, of_tangents = weight_u * factor + weight_v * dfactor, weight_v * factor
-            add_scaled(ct[p], shape.inner, low, high, of_tangents, g)
-            add_scaled(ct[p], shape.inner, low, high, of_values, h)
+            if shape.n_density[mu] != 2:
+                add_scaled(ct[p], shape.inner, low, high, of_tangents, g)
+                add_scaled(ct[p], shape.inner, low, high, of_values, h)
             coefficient_gradient_into(shape.inner, low, high, of_values, of_tangents, nodes, tangents, dct[p])
+        if shape.n_density[mu] == 2:
+            v0, v1 = load(v, 0), load(v, 1)
+            h0, h1 = load(u, 0) * factor + v0 * dfactor, load(u, 1) * factor + v1 * dfactor
+            add_scaled_both(ct[0], ct[1], shape.inner, low, high, v0 * factor, v1 * factor, h0, h1, g, h)
         store(g, row, load(g, row) + own_g)
         store(h, row, load(h, row) + own_h)
     for t in range(shape.n_nodes[mu] - 1, -1, -1):

@@ -265,8 +265,8 @@ def base_into(kind, bond, table, first, k_rows, pairs, slot, n, k_width, base, d
 
 
 @kernel
-def contract_into(k_rows, first, value, slope, pairs, slot, n, n_rows, k_width, base, dbase, stride, radial, dradial):
-    """Fill n_rows rows of radial and dradial (n_slots, stride, LANES) at n slots with R and dR/dr.
+def contract_into(k_rows, first, value, slope, pairs, slot, n, n_rows, k_width, base, dbase, stride, out, radial, dradial):
+    """Fill n_rows rows of radial and dradial (n_slots, stride, LANES), at n slots from out on, with R and dR/dr of slot, ...
 
     first is the first row in value and slope; both have rows to spare up to the next multiple of ROW_BLOCK, as has stride.
     """
@@ -293,8 +293,8 @@ def contract_into(k_rows, first, value, slope, pairs, slot, n, n_rows, k_width, 
                 c2, c3 = splat(item(slope, m2 + k)), splat(item(slope, m3 + k))
                 q0, q1, q2, q3 = q0 + c0 * d, q1 + c1 * d, q2 + c2 * d, q3 + c3 * d
                 v0, v1, v2, v3 = v0 + c0 * d1, v1 + c1 * d1, v2 + c2 * d1, v3 + c3 * d1
-            finish(pairs, row0, (slot + s) * stride + start, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial)
-            finish(pairs, row1, (slot + other) * stride + start, u0, u1, u2, u3, v0, v1, v2, v3, radial, dradial)
+            finish(pairs, row0, (out + s) * stride + start, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial)
+            finish(pairs, row1, (out + other) * stride + start, u0, u1, u2, u3, v0, v1, v2, v3, radial, dradial)
 
 
 @operation

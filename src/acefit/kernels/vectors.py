@@ -130,6 +130,19 @@ def item(typingctx, array, position):
 
 
 @intrinsic
+def put(typingctx, array, position, value):
+    """Set an entry of a C-contiguous float64 array, seen as flat, at a position that is not negative (see `item`)."""
+    if not _is_vectors(array):
+        return None
+
+    def generate(context, builder, sig, args):
+        builder.store(args[2], _pointer(context, builder, sig.args[0], args[0], args[1], 1))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.float64), generate
+
+
+@intrinsic
 def load(typingctx, array, row):
     """Return the vector at a row of a C-contiguous float64 array."""
     if not _is_vectors(array):
@@ -272,6 +285,10 @@ if config.DISABLE_JIT:
     def item(array, position):
         """Entry of an array, seen as flat."""
         return array.reshape(-1)[position]
+
+    def put(array, position, value):
+        """Set an entry of an array, seen as flat."""
+        array.reshape(-1)[position] = value
 
     def load(array, row):
         """Return the vector at a row."""
