@@ -13,11 +13,21 @@ from numpy.typing import NDArray
 from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
 from acefit.kernels import radial
+from acefit.kernels._jit import LANES
 from acefit.kernels.grouping import assign_lanes, count_neighbors, fill_slots
 from acefit.kernels.model import Groups, Shape
 
 N_BLOCKS = 64
 """Blocks of whole structures; many more than threads so that the load is even, few enough that their gradients are small."""
+
+LEAST_ATOMS = 24
+"""Atoms of a block of whole structures if there are enough; blocks of fewer atoms leave many lanes unused."""
+
+N_SPLIT = 16
+"""Blocks into which single large structures are divided, each with its own buffer of forces."""
+
+NEARBY = 512
+"""Atoms that are sorted by their numbers of neighbours together."""
 
 ATOM_COST = 30
 """Work of one atom without neighbours, in units of the work of one pair (balances the blocks)."""
@@ -93,24 +103,38 @@ def build_layout(
     structure = np.repeat(np.arange(len(structures.offsets) - 1), np.diff(structures.offsets)).astype(np.int64)
     cost = np.diff(neighbors.offsets) + ATOM_COST
     if split_structures:
-        block_atoms = balanced_blocks(cost, min(16, max(n_atoms // 32, 1)))
-        block_structures = np.zeros_like(block_atoms)
-        block_buffer = np.arange(len(block_atoms) - 1, dtype=np.int64)
+        # All atoms are one block at first, so that only the last group of an element has unused lanes
+        block_atoms = np.array([0, n_atoms], dtype=np.int64)
+        block_structures = np.zeros(0, dtype=np.int64)
     else:
         per_structure = sum_per_range(cost, structures.offsets)
         if n_blocks is None:
-            block_structures = balanced_blocks(per_structure, min(N_BLOCKS, max(len(per_structure), 1)))
+            most = max(1, min(N_BLOCKS, n_atoms // LEAST_ATOMS, len(per_structure)))
+            block_structures = balanced_blocks(per_structure, most)
         else:
             block_structures = equal_ranges(len(per_structure), min(n_blocks, max(len(per_structure), 1)))
         block_atoms = structures.offsets[block_structures]
-        block_buffer = np.zeros(len(block_structures) - 1, dtype=np.int64)
     rcut = np.ascontiguousarray(shape.bond[:, radial.RC])
     offsets, j = np.array(neighbors.offsets), np.array(neighbors.j)
     vectors = np.array(neighbors.vectors)
     counts = count_neighbors(shape.n_elements, elements, offsets, j, vectors, rcut)
-    block = np.repeat(np.arange(len(block_atoms) - 1), np.diff(block_atoms))
-    # Atoms with similar numbers of neighbours share a group, which leaves few places unused
-    order = np.lexsort((counts.sum(axis=1), elements, block))
+    order = _order(elements, counts, block_atoms)
     species, atoms, slots, block_groups = assign_lanes(shape.n_elements, elements, order, counts, block_atoms)
     groups = fill_slots(shape.n_elements, elements, offsets, j, vectors, rcut, species, atoms, slots)
+    if split_structures:
+        slots_of = slots[:, -1] - slots[:, 0]
+        block_groups = balanced_blocks(LANES * slots_of + ATOM_COST, max(1, min(N_SPLIT, len(slots_of) // 2)))
+        block_structures = np.zeros_like(block_groups)
+    n_parts = len(block_groups) - 1
+    block_buffer = np.arange(n_parts, dtype=np.int64) if split_structures else np.zeros(n_parts, dtype=np.int64)
     return Layout(groups, block_groups, block_structures, block_buffer, structure)
+
+
+def _order(elements: NDArray[np.int64], counts: NDArray[np.int64], block_atoms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Atoms by block and element; within `NEARBY` atoms by their numbers of neighbours.
+
+    Atoms with similar numbers of neighbours share a group, which leaves few places unused; atoms of one group are still close
+    to each other in memory.
+    """
+    block = np.repeat(np.arange(len(block_atoms) - 1), np.diff(block_atoms))
+    return np.lexsort((counts.sum(axis=1), np.arange(len(elements)) // NEARBY, elements, block))

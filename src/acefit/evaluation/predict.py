@@ -101,9 +101,8 @@ def predict_compiled(
     n_atoms = structures.n_atoms
     layout = _layout(compiled, structures, neighbors)
     energies = np.zeros(n_atoms)
-    forces, virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((layout.n_buffers, n_atoms, 6))
+    forces, atomic_virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((n_atoms, 6))
     shape, coefficients = compiled.shape, compiled.coefficients(x)
-    own_structure = np.arange(n_atoms, dtype=np.int64)
 
     def run(first: int, last: int) -> None:
         evaluate(
@@ -114,16 +113,13 @@ def predict_compiled(
             layout.groups,
             layout.block_groups,
             layout.block_buffer,
-            # Virials are collected per atom: each counts as a structure of its own
-            own_structure,
             energies,
             forces,
-            virials,
+            atomic_virials,
         )
 
     run_blocks(run, len(layout.block_buffer), threads)
     total = sum_per_range(energies, structures.offsets)
-    atomic_virials = virials.sum(axis=0)
     virial = sum_per_range(atomic_virials, structures.offsets)
     return Prediction(total, energies, forces.sum(axis=0), voigt_stresses(virial, structures), atomic_virials)
 

@@ -19,7 +19,7 @@ from acefit.kernels.embedding import embed
 from acefit.kernels.harmonics import backwards
 from acefit.kernels.pairs import atomic_base_into, make_work
 from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ, R
-from acefit.kernels.vectors import item, load, put, splat, store
+from acefit.kernels.vectors import item, load, put, splat, store, zeros
 
 Floats = NDArray[np.float64]
 
@@ -52,14 +52,14 @@ def make_lanes(shape):
     """Allocate the per-atom quantities of a group."""
     p = shape.n_density.max()
     return Lanes(
-        np.zeros((p, LANES)),
-        np.zeros((p, LANES)),
-        np.zeros((p, LANES)),
-        np.zeros(LANES),
-        np.zeros(LANES),
-        np.zeros(LANES),
-        np.zeros(LANES),
-        np.zeros(LANES),
+        zeros(p),
+        zeros(p),
+        zeros(p),
+        zeros(1).reshape(-1),
+        zeros(1).reshape(-1),
+        zeros(1).reshape(-1),
+        zeros(1).reshape(-1),
+        zeros(1).reshape(-1),
         np.full(LANES, -1),
     )
 
@@ -286,10 +286,10 @@ def pair_slopes_into(shape, groups, group, work, lanes, weights):
 
 
 @kernel
-def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, virials, lanes):
-    """Add the pair gradients of n slots to forces (n_atoms, 3) and virials (n_structures, 6: xx yy zz yz xz xy).
+def scatter(begin, n, vectors, neighbor, atoms, gradient, owner, forces, virials, lanes):
+    """Add the pair gradients of n slots to forces (n_atoms, 3) and virials (n_owners, 6: xx yy zz yz xz xy).
 
-    lanes (9, LANES) is scratch.
+    owner (LANES,) is the row of virials that each lane adds to. lanes (9, LANES) is scratch.
     """
     fx, fy, fz = splat(0.0), splat(0.0), splat(0.0)
     xx, yy, zz, yz, xz, xy = splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0)
@@ -320,11 +320,11 @@ def scatter(begin, n, vectors, neighbor, atoms, gradient, structure, forces, vir
             for axis in range(3):
                 forces[i, axis] += lanes[axis, lane]
             for k in range(6):
-                virials[structure[i], k] += lanes[3 + k, lane]
+                virials[owner[lane], k] += lanes[3 + k, lane]
 
 
 @inlined
-def evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces, virials):
+def evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials):
     """Atomic energies of one group, and its contributions to forces and virials."""
     mu_i = groups.species[group]
     n = forward_group(shape, coefficients, groups, group, work, lanes)
@@ -339,9 +339,7 @@ def evaluate_group(shape, coefficients, groups, group, work, lanes, structure, e
     products.adjoints_into(shape, mu_i, coefficients.ct, slope, work.nodes, work.sums, work.adjoint)
     pair_slopes_into(shape, groups, group, work, lanes, slope)
     begin = groups.slots[group, 0]
-    scatter(
-        begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, structure, forces, virials, work.totals
-    )
+    scatter(begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, owner, forces, virials, work.totals)
 
 
 @kernel
@@ -354,9 +352,7 @@ def largest_group(groups, low, high):
 
 
 @driver
-def evaluate(
-    first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, structure, energies, forces, virials
-):
+def evaluate(first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials):
     """Energies, forces and virials of the groups in a range of blocks.
 
     Parameters
@@ -364,11 +360,10 @@ def evaluate(
     first_block, last_block : range of blocks
     shape, coefficients, groups : see `acefit.kernels.model`
     block_groups : (n_blocks + 1,) range of groups of each block
-    block_buffer : (n_blocks,) buffer of each block; blocks that share one must not share atoms or structures
-    structure : (n_atoms,) structure of each atom
+    block_buffer : (n_blocks,) buffer of each block; blocks that share one must not share structures
     energies : (n_atoms,) filled, eV
     forces : (n_buffers, n_atoms, 3) added to, eV/Angstrom
-    virials : (n_buffers, n_structures, 6) added to, eV, order xx yy zz yz xz xy, sum of r_ij (x) dE_i/dr_j
+    virials : (n_atoms, 6) added to, eV, order xx yy zz yz xz xy, sum of r_ij (x) dE_i/dr_j of each centre
     """
     k_width = coefficients.value.shape[1]
     work = make_work(shape, k_width, largest_group(groups, block_groups[first_block], block_groups[last_block]))
@@ -376,7 +371,10 @@ def evaluate(
     for block in range(first_block, last_block):
         buffer = block_buffer[block]
         for group in range(block_groups[block], block_groups[block + 1]):
-            evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces[buffer], virials[buffer])
+            # virials are collected by atom
+            evaluate_group(
+                shape, coefficients, groups, group, work, lanes, groups.atoms[group], energies, forces[buffer], virials
+            )
 
 
 @driver

@@ -17,7 +17,7 @@ from acefit.kernels.energy import core_cut_into, embedding_into, evaluate_group,
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
-from acefit.kernels.vectors import item, load, put, splat, store, total
+from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
 Floats = NDArray[np.float64]
 
@@ -60,23 +60,25 @@ class Tangents(NamedTuple):
 def make_tangents(shape, work, matrix):
     """Allocate scratch; matrix is one of the contraction matrices."""
     n, n_lm, p_max = work.ylm.shape[0], work.ylm.shape[1], work.sums.shape[1]
+    stride, n_rows, n_outer = work.radial.shape[1], len(work.nodes), len(work.sums)
+    height, k_width = matrix.shape
     return Tangents(
-        np.empty((n, LANES)),
-        np.empty((CHUNK, 3, LANES)),
-        np.empty((n, n_lm, LANES)),
+        zeros(n),
+        zeros(CHUNK * 3).reshape((CHUNK, 3, LANES)),
+        zeros(n * n_lm).reshape((n, n_lm, LANES)),
         # the rows that fill up the last block are read along with the others: their sums are not used, but must be finite
-        np.zeros((CHUNK, work.radial.shape[1], LANES)),
-        np.zeros((CHUNK, work.radial.shape[1], LANES)),
-        np.empty((9, LANES)),
-        np.empty_like(work.nodes),
-        np.empty_like(work.nodes),
-        np.empty_like(work.sums),
-        np.zeros((p_max, LANES)),
-        np.zeros((p_max, LANES)),
-        np.zeros((p_max, LANES)),
-        np.zeros(LANES),
-        np.zeros((matrix.shape[0], matrix.shape[1], LANES)),
-        np.zeros((matrix.shape[0], matrix.shape[1], LANES)),
+        zeros(CHUNK * stride).reshape((CHUNK, stride, LANES)),
+        zeros(CHUNK * stride).reshape((CHUNK, stride, LANES)),
+        zeros(9),
+        zeros(n_rows),
+        zeros(n_rows),
+        zeros(n_outer * p_max).reshape((n_outer, p_max, LANES)),
+        zeros(p_max),
+        zeros(p_max),
+        zeros(p_max),
+        zeros(1).reshape(-1),
+        zeros(height * k_width).reshape((height, k_width, LANES)),
+        zeros(height * k_width).reshape((height, k_width, LANES)),
     )
 
 
@@ -457,7 +459,7 @@ def loss_and_gradient(
     for block in blocks[share_start[first_share] : share_start[last_share]]:
         n = max(n, largest_group(groups, block_groups[block], block_groups[block + 1]))
     work, lanes = make_work(shape, coefficients.value.shape[1], n), make_lanes(shape)
-    tangents = make_tangents(shape, work, coefficients.value)
+    tangents, owner = make_tangents(shape, work, coefficients.value), np.zeros(LANES, dtype=np.int32)
     with_gradient = gradients.ct.shape[0] > 0
     for share in range(first_share, last_share):
         if with_gradient:
@@ -468,7 +470,9 @@ def loss_and_gradient(
             forces[offsets[first] : offsets[last]] = 0.0
             virials[first:last] = 0.0
             for group in range(low, high):
-                evaluate_group(shape, coefficients, groups, group, work, lanes, structure, energies, forces, virials)
+                for lane in range(LANES):
+                    owner[lane] = structure[max(groups.atoms[group, lane], 0)]
+                evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
             losses[block] = 0.0
             residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
             if not with_gradient:

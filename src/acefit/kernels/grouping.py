@@ -6,6 +6,7 @@ import numpy as np
 
 from acefit.kernels._jit import LANES, driver, kernel
 from acefit.kernels.model import Groups
+from acefit.kernels.vectors import zeros
 
 FAR = 1e6
 """Distance of the pairs that fill unused places, Angstrom."""
@@ -85,7 +86,8 @@ def fill_slots(n_elements, elements, offsets, neighbor, vectors, rcut, species, 
     """
     n_groups = len(species)
     n_slots = slots[n_groups - 1, n_elements] if n_groups > 0 else 0
-    slot_vectors, slot_neighbor = np.zeros((n_slots, 3, LANES)), np.zeros((n_slots, LANES), dtype=np.int32)
+    slot_vectors = zeros(3 * n_slots).reshape((n_slots, 3, LANES))
+    slot_neighbor = np.zeros((n_slots, LANES), dtype=np.int32)
     slot_vectors[:, 0, :] = FAR
     next_slot = np.zeros(n_elements, dtype=np.int64)
     for group in range(n_groups):

@@ -12,7 +12,7 @@ from acefit.kernels import core, radial
 from acefit.kernels._jit import LANES, driver, kernel
 from acefit.kernels.harmonics import harmonics_into
 from acefit.kernels.radial import INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ, R
-from acefit.kernels.vectors import item, load, root, splat, store
+from acefit.kernels.vectors import item, load, root, splat, store, zeros
 
 CHUNK = 8
 """Slots that go through all steps together; what they need fits into the first-level cache."""
@@ -76,21 +76,21 @@ def make_work(shape, k_width, n_slots):
     stride = row_stride(shape)
     n_lm = (shape.l_max.max() + 1) ** 2
     n_rows = max((shape.n_a + shape.n_nodes).max(), 1)
+    p_max, n_outer = shape.n_density.max(), most_outer(shape)
     return Work(
-        np.empty((n_slots, N_PAIR, LANES)),
-        np.zeros((CHUNK, k_width, LANES)),
-        np.zeros((CHUNK, k_width, LANES)),
-        # the rows that fill up the last block are read along with the others: their sums are not used, but must be finite
-        np.zeros((n_slots, stride, LANES)),
-        np.zeros((n_slots, stride, LANES)),
-        np.empty((n_slots, n_lm, LANES)),
-        np.zeros((n_slots, 2, LANES)),
-        np.empty((n_slots, 3, LANES)),
-        np.zeros((n_rows, LANES)),
-        np.zeros((n_rows, LANES)),
-        np.empty((most_outer(shape), shape.n_density.max(), LANES)),
-        np.empty((2, n_lm, LANES)),
-        np.empty((9, LANES)),
+        zeros(n_slots * N_PAIR).reshape((n_slots, N_PAIR, LANES)),
+        zeros(CHUNK * k_width).reshape((CHUNK, k_width, LANES)),
+        zeros(CHUNK * k_width).reshape((CHUNK, k_width, LANES)),
+        zeros(n_slots * stride).reshape((n_slots, stride, LANES)),
+        zeros(n_slots * stride).reshape((n_slots, stride, LANES)),
+        zeros(n_slots * n_lm).reshape((n_slots, n_lm, LANES)),
+        zeros(n_slots * 2).reshape((n_slots, 2, LANES)),
+        zeros(n_slots * 3).reshape((n_slots, 3, LANES)),
+        zeros(n_rows),
+        zeros(n_rows),
+        zeros(n_outer * p_max).reshape((n_outer, p_max, LANES)),
+        zeros(2 * n_lm).reshape((2, n_lm, LANES)),
+        zeros(9),
     )
 
 

@@ -21,7 +21,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
-from acefit.kernels._jit import LANES
+from acefit.kernels._jit import LANES, driver
 
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(64), LANES)
@@ -266,9 +266,9 @@ def totals(typingctx, v0, v1, v2, v3, v4, v5, v6, v7):
         while len(values) > 1:
             pairs = []
             for a, b in zip(values[0::2], values[1::2], strict=True):
-                # lanes of a and b in turn: lane k takes one from a or b, by the bit `distance` of k, and adds its partner's
-                low = [k if not k & distance else k - distance + LANES for k in range(LANES)]
-                high = [k + distance if not k & distance else k + LANES for k in range(LANES)]
+                # by the bit `distance` of k, lane k takes its own lane of a or b (a blend, no move) and adds its partner's
+                low = [k if not k & distance else k + LANES for k in range(LANES)]
+                high = [k + distance if not k & distance else k - distance + LANES for k in range(LANES)]
                 index = ir.VectorType(_INDEX, LANES)
                 one = builder.shuffle_vector(a, b, ir.Constant(index, low))
                 two = builder.shuffle_vector(a, b, ir.Constant(index, high))
@@ -331,3 +331,14 @@ if config.DISABLE_JIT:
     def totals(*values):
         """Vector of the sums over the lanes of eight vectors."""
         return np.array([value.sum() for value in values])
+
+
+@driver
+def zeros(rows):
+    """Array (rows, LANES) of zeros that begins at a multiple of 64 bytes.
+
+    A vector that crosses a line of the cache costs twice as much, and numba aligns arrays to 32 bytes only.
+    """
+    array = np.zeros((rows + 1) * LANES)
+    shift = (-(array.ctypes.data // 8)) % LANES
+    return array[shift : shift + rows * LANES].reshape((rows, LANES))

@@ -1,31 +1,16 @@
 """Products and densities along a graph, their adjoints and tangents, against dense arithmetic. Tolerance 1e-12."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
+from acefit.basis.compiled import compile_potential
 from acefit.kernels import products
 from acefit.kernels._jit import LANES
+from models import random_potential
 
 N_A, N_NODES, P = 5, 9, 2
 SKIPPED = 2  # entries of another element before those of this one
 MU = 1
-
-
-class Part(NamedTuple):
-    """The part of a `Shape` that products use."""
-
-    n_a: np.ndarray
-    n_nodes: np.ndarray
-    node_start: np.ndarray
-    n_density: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    outer_start: np.ndarray
-    outer: np.ndarray
-    term_start: np.ndarray
-    inner: np.ndarray
 
 
 class Graph:
@@ -44,7 +29,8 @@ class Graph:
         self.terms = [(int(o), int(i)) for o, row in zip(outer, inner, strict=True) for i in row]
         other = np.full(SKIPPED, 999, dtype=np.int32)
         starts = np.concatenate([np.arange(SKIPPED + 1), SKIPPED + np.cumsum(sizes)])
-        self.shape = Part(
+        # a `Shape` of the model and no type of these tests, which would end up in the cache of compiled kernels
+        self.shape = compile_potential(random_potential(2)).shape._replace(
             n_a=np.array([0, N_A]),
             n_nodes=np.array([SKIPPED, N_NODES]),
             node_start=np.array([0, SKIPPED]),
