@@ -14,7 +14,8 @@ from acefit.basis.compiled import compile_potential
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
-from acefit.evaluation.predict import predict_compiled, project_compiled
+from acefit.evaluation.predict import predict_layout, project_compiled
+from acefit.evaluation.skin import SkinLayout
 from acefit.potential.bbasis import read_potential
 from acefit.potential.model import Potential
 
@@ -28,6 +29,8 @@ class ACECalculator(Calculator):
         B-basis YAML file, or a potential in memory.
     threads : int, optional
         Threads to use; default all that numba may use. Results do not depend on it.
+    skin : float
+        Neighbours are searched this far beyond the cutoff (Angstrom) and used until an atom has moved by half of it.
     tables : bool
         Interpolate radial functions in tables as the reference evaluator does; the default evaluates them analytically.
 
@@ -41,17 +44,27 @@ class ACECalculator(Calculator):
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(
-        self, potential: str | Path | Potential, threads: int | None = None, *, tables: bool = False, **options: Any
+        self,
+        potential: str | Path | Potential,
+        threads: int | None = None,
+        *,
+        skin: float = 0.5,
+        tables: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         if not isinstance(potential, Potential):
             potential = read_potential(potential)
         if threads is not None and threads < 1:
             raise PotentialError(f"threads must be at least 1, got {threads}")
+        if not 0.0 <= skin < np.inf:
+            raise PotentialError(f"skin must be a length of at least 0 Angstrom, got {skin}")
         self.potential = potential
         self.threads = threads
         self._compiled = compile_potential(potential, tables)
         self._x = self._compiled.layout.vector()
+        self._coefficients = self._compiled.coefficients(self._x)
+        self._skin_layout = SkinLayout(self._compiled, skin)
 
     def calculate(
         self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
@@ -59,9 +72,8 @@ class ACECalculator(Calculator):
         """Fill `results`; called by ASE."""
         super().calculate(atoms, properties or ["energy"], system_changes)
         assert self.atoms is not None
-        structures = StructureSet.from_ase([self.atoms])
-        neighbors = build(structures, self.potential.cutoff)
-        result = predict_compiled(self._compiled, self._x, structures, neighbors, self.threads)
+        structures, layout = self._skin_layout.follow(self.atoms, self.threads)
+        result = predict_layout(self._compiled, self._coefficients, structures, layout, self.threads)
         energy = float(result.energies[0]) if len(result.energies) else 0.0
         self.results = {
             "energy": energy,

@@ -17,7 +17,7 @@ DEMO = DATA / "demo.yaml"
 
 def test_calculator__equals_the_prediction():
     potential = random_potential(2)
-    calculator = ACECalculator(potential)
+    calculator = ACECalculator(potential, skin=0.0)
     frames = random_structures(potential.elements)
     for atoms, copy in zip(frames, [a.copy() for a in frames], strict=True):
         copy.calc = calculator
@@ -28,6 +28,25 @@ def test_calculator__equals_the_prediction():
         np.testing.assert_array_equal(copy.get_potential_energies(), expected.atomic_energies)
         if copy.cell.rank == 3:
             np.testing.assert_array_equal(copy.get_stress(), expected.stresses[0])
+
+
+def test_calculator__with_a_skin_equals_the_prediction_along_a_path():
+    potential = random_potential(2)
+    calculator, rng = ACECalculator(potential, skin=0.5), np.random.default_rng(0)
+    atoms = random_structures(potential.elements)[0].copy()
+    atoms.calc = calculator
+    for _ in range(5):
+        expected = predict(potential, *prepared(atoms, potential.cutoff))
+        assert atoms.get_potential_energy() == pytest.approx(expected.energies[0], rel=1e-12)
+        np.testing.assert_allclose(atoms.get_forces(), expected.forces, rtol=0, atol=1e-12 * (1 + np.abs(expected.forces).max()))
+        np.testing.assert_allclose(atoms.get_stress(), expected.stresses[0], rtol=0, atol=1e-12)
+        atoms.positions += rng.normal(0.0, 0.03, atoms.positions.shape)
+
+
+@pytest.mark.parametrize("skin", [-0.1, np.nan, np.inf])
+def test_calculator__needs_a_skin_that_is_a_length(skin):
+    with pytest.raises(PotentialError, match="skin must be a length of at least 0 Angstrom"):
+        ACECalculator(random_potential(1), skin=skin)
 
 
 def test_calculator__forces_and_stress_are_those_of_ase_differences():

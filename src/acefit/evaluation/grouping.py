@@ -86,6 +86,7 @@ def build_layout(
     neighbors: NeighborList,
     split_structures: bool = False,
     n_blocks: int | None = None,
+    skin: float = 0.0,
 ) -> Layout:
     """Sort atoms and pairs for the kernels.
 
@@ -98,6 +99,8 @@ def build_layout(
         Divide single structures among blocks (a large cell on several threads); each block then has its own buffer.
     n_blocks : int or None
         Blocks of equal numbers of structures, for minibatches, at most one per structure; None: at most `N_BLOCKS` of equal cost.
+    skin : float
+        Keep pairs up to this far beyond the cutoff of their bond, Angstrom.
     """
     n_atoms = len(structures.numbers)
     structure = np.repeat(np.arange(len(structures.offsets) - 1), np.diff(structures.offsets)).astype(np.int64)
@@ -114,7 +117,7 @@ def build_layout(
         else:
             block_structures = equal_ranges(len(per_structure), min(n_blocks, max(len(per_structure), 1)))
         block_atoms = structures.offsets[block_structures]
-    rcut = np.ascontiguousarray(shape.bond[:, radial.RC])
+    rcut = shape.bond[:, radial.RC] + skin
     offsets, j = np.array(neighbors.offsets), np.array(neighbors.j)
     vectors = np.array(neighbors.vectors)
     counts = count_neighbors(shape.n_elements, elements, offsets, j, vectors, rcut)

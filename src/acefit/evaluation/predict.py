@@ -16,6 +16,7 @@ from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels import radial
 from acefit.kernels.energy import evaluate, project
+from acefit.kernels.model import Coefficients
 from acefit.potential.model import Potential
 
 LARGE_STRUCTURE = 200
@@ -71,18 +72,28 @@ def check_distances(compiled: Compiled, layout: Layout) -> None:
         If a pair is too close.
     """
     vectors = layout.groups.vectors
-    if not len(vectors):
-        return
-    shortest = float(np.sqrt((vectors**2).sum(axis=1).min()))
+    if len(vectors):
+        check_distance(compiled, float(np.sqrt(np.einsum("sal,sal->sl", vectors, vectors).min())))
+
+
+def check_distance(compiled: Compiled, shortest: float) -> None:
+    """As `check_distances`, for the shortest distance, Angstrom."""
     least = float(compiled.shape.bond[:, radial.TABLE_BIN].max(initial=0.0)) if compiled.shape.table.size else 1e-6
     if shortest < least:
         raise DataError(f"two atoms are {shortest:.3g} A apart; the potential needs at least {least:.3g} A")
 
 
-def _layout(compiled: Compiled, structures: StructureSet, neighbors: NeighborList) -> Layout:
-    few = len(structures.offsets) - 1 < 8 and len(structures.numbers) >= LARGE_STRUCTURE
+def build_prediction_layout(compiled: Compiled, structures: StructureSet, neighbors: NeighborList, skin: float = 0.0) -> Layout:
+    """Layout for predictions: few large structures are divided among threads.
+
+    Raises
+    ------
+    DataError
+        If an element is not in the potential, or two atoms are too close.
+    """
+    few = structures.n_structures < 8 and structures.n_atoms >= LARGE_STRUCTURE
     elements = element_indices(compiled.potential, structures.numbers)
-    layout = build_layout(compiled.shape, elements, structures, neighbors, split_structures=few)
+    layout = build_layout(compiled.shape, elements, structures, neighbors, split_structures=few, skin=skin)
     check_distances(compiled, layout)
     return layout
 
@@ -98,11 +109,17 @@ def predict_compiled(
     compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList, threads: int | None = None
 ) -> Prediction:
     """As `predict`, with a compiled potential and its parameter vector."""
-    n_atoms = structures.n_atoms
-    layout = _layout(compiled, structures, neighbors)
+    layout = build_prediction_layout(compiled, structures, neighbors)
+    return predict_layout(compiled, compiled.coefficients(x), structures, layout, threads)
+
+
+def predict_layout(
+    compiled: Compiled, coefficients: Coefficients, structures: StructureSet, layout: Layout, threads: int | None = None
+) -> Prediction:
+    """As `predict`, with everything prepared that stays the same while atoms move."""
+    n_atoms, shape = structures.n_atoms, compiled.shape
     energies = np.zeros(n_atoms)
     forces, atomic_virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((n_atoms, 6))
-    shape, coefficients = compiled.shape, compiled.coefficients(x)
 
     def run(first: int, last: int) -> None:
         evaluate(
@@ -169,7 +186,7 @@ def project_compiled(
     """B projections of all atoms, and what the derivatives by the coefficients need: dE/dc_p = dF/drho_p B."""
     shape, potential = compiled.shape, compiled.potential
     n_atoms = len(structures.numbers)
-    layout = _layout(compiled, structures, neighbors)
+    layout = build_prediction_layout(compiled, structures, neighbors)
     nodes = np.zeros((n_atoms, int((shape.n_a + shape.n_nodes).max())))
     base = np.zeros((n_atoms, shape.n_elements, compiled.k_width))
     p_max = int(shape.n_density.max())

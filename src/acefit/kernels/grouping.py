@@ -6,7 +6,7 @@ import numpy as np
 
 from acefit.kernels._jit import LANES, driver, kernel
 from acefit.kernels.model import Groups
-from acefit.kernels.vectors import zeros
+from acefit.kernels.vectors import item, load, put, splat, store, where_below, zeros
 
 FAR = 1e6
 """Distance of the pairs that fill unused places, Angstrom."""
@@ -111,3 +111,52 @@ def fill_slots(n_elements, elements, offsets, neighbor, vectors, rcut, species, 
                     slot_neighbor[slot, lane] = j
                     next_slot[mu_j] += 1
     return Groups(species, atoms, slots, slot_vectors, slot_neighbor)
+
+
+@kernel
+def centres_into(atoms, positions, out):
+    """Positions (3, LANES) of the centres of one group; unused lanes take those of the first atom, as their places do."""
+    for lane in range(LANES):
+        i = atoms[lane] if atoms[lane] >= 0 else atoms[0]
+        for axis in range(3):
+            out[axis, lane] = positions[i, axis]
+
+
+@driver
+def offsets_of(n_elements, groups, positions):
+    """What is added to r_j - r_i in each place, (n_slots, 3, LANES): shifts by cells, and far away for unused places."""
+    n_slots = len(groups.vectors)
+    result, own = zeros(3 * n_slots).reshape((n_slots, 3, LANES)), zeros(3)
+    for group in range(len(groups.species)):
+        centres_into(groups.atoms[group], positions, own)
+        for slot in range(groups.slots[group, 0], groups.slots[group, n_elements]):
+            for lane in range(LANES):
+                j = groups.neighbor[slot, lane]
+                for axis in range(3):
+                    difference = positions[j, axis] - own[axis, lane]
+                    result[slot, axis, lane] = groups.vectors[slot, axis, lane] - difference
+    return result
+
+
+@driver
+def move(first_group, last_group, n_elements, groups, positions, offsets):
+    """Recompute the vectors of all places of some groups from the positions of all atoms; returns the shortest distance."""
+    own = zeros(4)
+    shortest = splat(FAR * FAR)
+    for group in range(first_group, last_group):
+        centres_into(groups.atoms[group], positions, own)
+        for slot in range(groups.slots[group, 0], groups.slots[group, n_elements]):
+            row = 3 * slot
+            for lane in range(LANES):
+                j, out = 3 * item(groups.neighbor, slot * LANES + lane), row * LANES + lane
+                put(groups.vectors, out, item(positions, j))
+                put(groups.vectors, out + LANES, item(positions, j + 1))
+                put(groups.vectors, out + 2 * LANES, item(positions, j + 2))
+            for axis in range(3):
+                moved = load(groups.vectors, row + axis) - load(own, axis) + load(offsets, row + axis)
+                store(groups.vectors, row + axis, moved)
+            x, y, z = load(groups.vectors, row), load(groups.vectors, row + 1), load(groups.vectors, row + 2)
+            squared = x * x + y * y + z * z
+            shortest = where_below(squared, shortest, squared, shortest)
+    store(own, 3, shortest)
+    return sqrt(own[3].min())
