@@ -407,7 +407,7 @@ def _tabulate(
             continue
         n_bins = int(bond.rcut / potential.delta_spline_bins)
         h = bond.rcut / n_bins
-        r = np.arange(1, n_bins + 1) * h
+        r = h * np.arange(1.0, n_bins + 1.0)
         table = np.zeros((n_bins + 1, width))
         if k_rows[b]:
             base, dbase = radial_base(kind[b], parameters[b], maps[b], r)

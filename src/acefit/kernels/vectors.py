@@ -10,11 +10,13 @@ vectors are NumPy arrays; with NUMBA_BOUNDSCHECK rows outside an array raise Ind
 """
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import config as _config
+from numba import types
 from numba.core.imputils import lower_builtin, lower_cast
 from numba.core.typeconv import Conversion
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -22,6 +24,8 @@ from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
 from acefit.kernels._jit import LANES, driver
+
+config: Any = _config
 
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(64), LANES)
@@ -42,6 +46,11 @@ class VectorType(types.Type):
 
 
 vector = VectorType()
+
+
+def _instruction(function: Callable[..., Any]) -> Any:
+    """Make a function that generates LLVM instructions callable from kernels."""
+    return intrinsic(function)
 
 
 @register_model(VectorType)
@@ -79,9 +88,9 @@ def _register_operator(function: Any, instruction: str) -> None:
         return getattr(builder, instruction)(*args, flags=_FLAGS)
 
 
-for _name, _instruction in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), ("truediv", "fdiv")):
-    _register_operator(getattr(operator, _name), _instruction)
-    _register_operator(getattr(operator, f"i{_name}"), _instruction)
+for _name, _opcode in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), ("truediv", "fdiv")):
+    _register_operator(getattr(operator, _name), _opcode)
+    _register_operator(getattr(operator, f"i{_name}"), _opcode)
 
 
 def _pointer(context: Any, builder: Any, array_type: types.Type, array: Any, offset: Any, n: int) -> Any:
@@ -113,7 +122,7 @@ def _intrinsic(builder: Any, name: str, result: Any, *args: Any) -> Any:
     return builder.call(function, args)
 
 
-@intrinsic
+@_instruction
 def item(typingctx, array, position):
     """Entry of a C-contiguous array, seen as flat, at a position that is not negative.
 
@@ -129,7 +138,7 @@ def item(typingctx, array, position):
     return array.dtype(array, types.intp), generate
 
 
-@intrinsic
+@_instruction
 def put(typingctx, array, position, value):
     """Set an entry of a C-contiguous float64 array, seen as flat, at a position that is not negative (see `item`)."""
     if not _is_vectors(array):
@@ -142,7 +151,7 @@ def put(typingctx, array, position, value):
     return types.void(array, types.intp, types.float64), generate
 
 
-@intrinsic
+@_instruction
 def load(typingctx, array, row):
     """Return the vector at a row of a C-contiguous float64 array."""
     if not _is_vectors(array):
@@ -154,7 +163,7 @@ def load(typingctx, array, row):
     return vector(array, types.intp), generate
 
 
-@intrinsic
+@_instruction
 def store(typingctx, array, row, value):
     """Put a vector into a row of a C-contiguous float64 array."""
     if not _is_vectors(array):
@@ -167,7 +176,7 @@ def store(typingctx, array, row, value):
     return types.void(array, types.intp, vector), generate
 
 
-@intrinsic
+@_instruction
 def add_at(typingctx, array, position, value):
     """Add a vector to LANES neighbouring entries of a C-contiguous float64 array from any position on."""
     if not _is_vectors(array):
@@ -181,7 +190,7 @@ def add_at(typingctx, array, position, value):
     return types.void(array, types.intp, vector), generate
 
 
-@intrinsic
+@_instruction
 def splat(typingctx, value):
     """Vector with the same value in all lanes."""
 
@@ -191,7 +200,7 @@ def splat(typingctx, value):
     return vector(types.float64), generate
 
 
-@intrinsic
+@_instruction
 def root(typingctx, value):
     """Square roots."""
 
@@ -201,7 +210,7 @@ def root(typingctx, value):
     return vector(vector), generate
 
 
-@intrinsic
+@_instruction
 def where_below(typingctx, a, b, x, y):
     """Lanes of x where a < b, of y elsewhere."""
 
@@ -211,7 +220,7 @@ def where_below(typingctx, a, b, x, y):
     return vector(vector, vector, vector, vector), generate
 
 
-@intrinsic
+@_instruction
 def any_below(typingctx, a, b):
     """Whether a < b in any lane."""
 
@@ -222,7 +231,7 @@ def any_below(typingctx, a, b):
     return types.boolean(vector, vector), generate
 
 
-@intrinsic
+@_instruction
 def times_power_of_two(typingctx, value, shifted):
     """Value times 2^n, n the integer in the low bits of shifted = n + 1.5 * 2^52; the result must be a normal number."""
 
@@ -243,7 +252,7 @@ def _halves(builder: Any, value: Any, width: int) -> tuple[Any, Any]:
     return parts[0], parts[1]
 
 
-@intrinsic
+@_instruction
 def total(typingctx, value):
     """Sum over the lanes, always in the same order."""
 
@@ -257,7 +266,7 @@ def total(typingctx, value):
     return types.float64(vector), generate
 
 
-@intrinsic
+@_instruction
 def totals(typingctx, v0, v1, v2, v3, v4, v5, v6, v7):
     """Vector of the sums over the lanes of eight vectors."""
 
