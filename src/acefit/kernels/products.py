@@ -15,7 +15,7 @@ adjoint of A.
 """
 
 from acefit.kernels._jit import kernel, operation
-from acefit.kernels.vectors import add_at, item, load, splat, store, total, totals
+from acefit.kernels.vectors import add_at, add_halves_at, item, load, splat, store, total, totals
 
 
 @kernel
@@ -124,15 +124,6 @@ def add_scaled_two(one, two, inner, begin, end, factor_one, factor_two, rows):
         store(rows, row, load(rows, row) + item(one, t) * factor_one + item(two, t) * factor_two)
 
 
-@operation
-def add_scaled_both(one, two, inner, begin, end, g_one, g_two, h_one, h_two, g, h):
-    """`add_scaled_two` to g and to h."""
-    for t in range(begin, end):
-        row, c, d = item(inner, t), splat(item(one, t)), splat(item(two, t))
-        store(g, row, load(g, row) + c * g_one + d * g_two)
-        store(h, row, load(h, row) + c * h_one + d * h_two)
-
-
 @kernel
 def adjoints_into(shape, mu, ct, slope, nodes, sums, adjoint):
     """Fill adjoint with d(sum_p slope_p rho_p)/d(row); slope is (p_max, LANES)."""
@@ -179,6 +170,37 @@ def coefficient_gradient_into(inner, begin, end, of_values, of_tangents, nodes, 
         t += 1
 
 
+@operation
+def second_step(c0, c1, g0, g1, h0, h1, row, g, h):
+    """Add one term's part to the adjoints of its inner factor, for two densities."""
+    store(g, row, load(g, row) + c0 * g0 + c1 * g1)
+    store(h, row, load(h, row) + c0 * h0 + c1 * h1)
+
+
+@operation
+def second_terms_two(c0, c1, inner, begin, end, g0, g1, h0, h1, nodes, tangents, g, h, dc0, dc1):
+    """What `add_scaled` to g and h and `coefficient_gradient_into` do, for two densities in one pass over the inner factors."""
+    t = begin
+    while t + 4 <= end:
+        a, b, c, d = item(inner, t), item(inner, t + 1), item(inner, t + 2), item(inner, t + 3)
+        second_step(item(c0, t), item(c1, t), g0, g1, h0, h1, a, g, h)
+        second_step(item(c0, t + 1), item(c1, t + 1), g0, g1, h0, h1, b, g, h)
+        second_step(item(c0, t + 2), item(c1, t + 2), g0, g1, h0, h1, c, g, h)
+        second_step(item(c0, t + 3), item(c1, t + 3), g0, g1, h0, h1, d, g, h)
+        na, nb, nc, nd = load(nodes, a), load(nodes, b), load(nodes, c), load(nodes, d)
+        ta, tb, tc, td = load(tangents, a), load(tangents, b), load(tangents, c), load(tangents, d)
+        v0, v1, v2, v3 = h0 * na + g0 * ta, h0 * nb + g0 * tb, h0 * nc + g0 * tc, h0 * nd + g0 * td
+        v4, v5, v6, v7 = h1 * na + g1 * ta, h1 * nb + g1 * tb, h1 * nc + g1 * tc, h1 * nd + g1 * td
+        add_halves_at(dc0, dc1, t, totals(v0, v1, v2, v3, v4, v5, v6, v7))
+        t += 4
+    while t < end:
+        a = item(inner, t)
+        second_step(item(c0, t), item(c1, t), g0, g1, h0, h1, a, g, h)
+        dc0[t] += total(h0 * load(nodes, a) + g0 * load(tangents, a))
+        dc1[t] += total(h1 * load(nodes, a) + g1 * load(tangents, a))
+        t += 1
+
+
 @kernel
 def second_adjoints_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h, dct):
     """Adjoints g of tangents and h of values for S = sum_p u_p rho_p + v_p rho'_p; adds dS/dct to dct (p_max, n_terms)."""
@@ -195,15 +217,17 @@ def second_adjoints_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h
             weight_u, weight_v, s = load(u, p), load(v, p), (o - begin) * p_max + p
             own_g = own_g + weight_v * load(sums, s)
             own_h = own_h + weight_u * load(sums, s) + weight_v * load(dsums, s)
-            of_values, of_tangents = weight_u * factor + weight_v * dfactor, weight_v * factor
             if shape.n_density[mu] != 2:
+                of_values, of_tangents = weight_u * factor + weight_v * dfactor, weight_v * factor
                 add_scaled(ct[p], shape.inner, low, high, of_tangents, g)
                 add_scaled(ct[p], shape.inner, low, high, of_values, h)
-            coefficient_gradient_into(shape.inner, low, high, of_values, of_tangents, nodes, tangents, dct[p])
+                coefficient_gradient_into(shape.inner, low, high, of_values, of_tangents, nodes, tangents, dct[p])
         if shape.n_density[mu] == 2:
             v0, v1 = load(v, 0), load(v, 1)
             h0, h1 = load(u, 0) * factor + v0 * dfactor, load(u, 1) * factor + v1 * dfactor
-            add_scaled_both(ct[0], ct[1], shape.inner, low, high, v0 * factor, v1 * factor, h0, h1, g, h)
+            second_terms_two(
+                ct[0], ct[1], shape.inner, low, high, v0 * factor, v1 * factor, h0, h1, nodes, tangents, g, h, dct[0], dct[1]
+            )
         store(g, row, load(g, row) + own_g)
         store(h, row, load(h, row) + own_h)
     for t in range(shape.n_nodes[mu] - 1, -1, -1):

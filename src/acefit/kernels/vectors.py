@@ -191,6 +191,23 @@ def add_at(typingctx, array, position, value):
 
 
 @_instruction
+def add_halves_at(typingctx, one, two, position, value):
+    """Add the lower half of a vector to entries of one, the upper half to entries of two, both from a position on."""
+    if not (_is_vectors(one) and _is_vectors(two)):
+        return None
+    half = ir.VectorType(ir.DoubleType(), LANES // 2)
+
+    def generate(context, builder, sig, args):
+        for k, part in enumerate(_halves(builder, args[3], LANES)):
+            entry = _pointer(context, builder, sig.args[k], args[k], args[2], LANES // 2)
+            pointer = builder.bitcast(entry, half.as_pointer())
+            builder.store(builder.fadd(builder.load(pointer, align=8), part), pointer, align=8)
+        return context.get_dummy_value()
+
+    return types.void(one, two, types.intp, vector), generate
+
+
+@_instruction
 def splat(typingctx, value):
     """Vector with the same value in all lanes."""
 
@@ -310,6 +327,11 @@ if config.DISABLE_JIT:
     def add_at(array, position, value):
         """Add a vector to neighbouring entries."""
         array.reshape(-1)[position : position + LANES] += value
+
+    def add_halves_at(one, two, position, value):
+        """Add the lower half of a vector to entries of one, the upper half to entries of two."""
+        one.reshape(-1)[position : position + LANES // 2] += value[: LANES // 2]
+        two.reshape(-1)[position : position + LANES // 2] += value[LANES // 2 :]
 
     def splat(value):
         """Vector with the same value in all lanes."""
