@@ -315,6 +315,13 @@ def _starts(sizes: list[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
+def _term_starts(graphs: list[ProductGraph]) -> NDArray[np.int64]:
+    """Ranges of the terms of all outer factors, element after element."""
+    starts = _starts([g.n_terms for g in graphs])
+    # each element's ranges without their end, which is the next one's beginning
+    return np.append(np.concatenate([start + g.term_start[:-1] for start, g in zip(starts, graphs, strict=False)]), starts[-1])
+
+
 def _embedding_parameters(embeddings: list[Embedding]) -> NDArray[np.float64]:
     """Prefactor and exponent of each density, shape (n_elements, p_max, 2); zero where an element has fewer densities."""
     result = np.zeros((len(embeddings), max(e.ndensity for e in embeddings), 2))
@@ -352,7 +359,6 @@ def _build_shape(
     if "zbl" in modes and len(modes) > 1:
         raise PotentialError(f"all bonds must have the same inner_cutoff_type, found {', '.join(sorted(modes))}")
     harmonics = harmonics_tables(int(l_max.max()))
-    term_starts = _starts([g.n_terms for g in graphs])
     return Shape(
         n_elements=n,
         kind=kind,
@@ -374,10 +380,7 @@ def _build_shape(
         right=np.concatenate([g.right for g in graphs]),
         outer_start=_starts([len(g.outer) for g in graphs]),
         outer=np.concatenate([g.outer for g in graphs]),
-        # each element's ranges without their end, which is the next one's beginning
-        term_start=np.append(
-            np.concatenate([start + g.term_start[:-1] for start, g in zip(term_starts, graphs, strict=False)]), term_starts[-1]
-        ),
+        term_start=_term_starts(graphs),
         inner=np.concatenate([g.inner for g in graphs]),
         embedding=np.array([EMBEDDINGS[e.npot] for e in embeddings], dtype=np.int64),
         embedding_parameters=_embedding_parameters(embeddings),

@@ -20,13 +20,14 @@ from acefit.config.fields import (
     key,
 )
 
-OptimizerName = Literal["BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-constr", "Adam"]
+OptimizerName = Literal["BFGS", "ScaledBFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-constr", "Adam"]
 Kind = Literal["func", "radial", "all"]
 LadderStep = Annotated[Count | OpenFraction, Field(union_mode="left_to_right")]
 
 # Options of each optimiser. Those without effect only print, or control what an analytic gradient makes superfluous.
 OPTIMIZER_OPTIONS: dict[str, frozenset[str]] = {
     "BFGS": frozenset({"gtol", "norm", "xrtol", "c1", "c2"}),
+    "ScaledBFGS": frozenset({"gtol", "norm", "xrtol", "c1", "c2", "order_scale", "radial_scale"}),
     "L-BFGS-B": frozenset({"maxcor", "ftol", "gtol", "maxfun", "maxls"}),
     "CG": frozenset({"gtol", "norm", "c1", "c2"}),
     "Newton-CG": frozenset({"xtol", "c1", "c2"}),

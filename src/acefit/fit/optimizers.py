@@ -1,7 +1,8 @@
 """One interface to all optimisers: frozen parameters are left out, non-finite losses shorten the step, the best point is kept.
 
-`BFGS` and `Adam` are our own (`acefit.fit.quasi_newton`, `acefit.fit.adam`); `L-BFGS-B`, `CG`, `Newton-CG` and `trust-constr` are
-scipy's. Newton-CG multiplies Hessian and vector by finite differences of the gradient, as scipy does without a Hessian.
+`BFGS`, `ScaledBFGS` (the same in the units of `acefit.fit.scaling`) and `Adam` are our own (`acefit.fit.quasi_newton`,
+`acefit.fit.adam`); `L-BFGS-B`, `CG`, `Newton-CG` and `trust-constr` are scipy's. Newton-CG multiplies Hessian and vector by
+finite differences of the gradient, as scipy does without a Hessian.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ SCIPY_OPTIONS = {
     "Newton-CG": ("xtol", "c1", "c2"),
     "trust-constr": ("gtol", "xtol", "initial_tr_radius"),
 }
-OPTIONS: Mapping[str, tuple[str, ...]] = {"BFGS": BfgsOptions._fields, **SCIPY_OPTIONS, "Adam": AdamOptions._fields}
+SCALES = ("order_scale", "radial_scale")
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "BFGS": BfgsOptions._fields,
+    "ScaledBFGS": (*BfgsOptions._fields, *SCALES),
+    **SCIPY_OPTIONS,
+    "Adam": AdamOptions._fields,
+}
 # accepted for the sake of old input files: the log says what they would print, gradients are exact
 IGNORED_OPTIONS = ("disp", "iprint", "verbose", "return_all", "eps", "finite_diff_rel_step", "maxiter")
 REMEMBERED = 4
@@ -94,6 +101,7 @@ def minimize(
     trainable: NDArray[np.bool_] | None = None,
     minibatches: Minibatches | None = None,
     memory: StateMemory | None = None,
+    scales: NDArray[np.float64] | None = None,
 ) -> Minimum:
     """Minimise a loss over its trainable parameters.
 
@@ -119,10 +127,8 @@ def minimize(
         For Adam: what its steps follow; None: the full gradient, as all others do.
     memory : StateMemory or None
         Where Adam keeps its state after each epoch of minibatches (trainable parameters).
-
-    Returns
-    -------
-    Minimum
+    scales : float64, shape (n,), or None
+        Units in which the method sees the parameters (and the tolerances of its gradient); None: all 1.
 
     Raises
     ------
@@ -131,12 +137,13 @@ def minimize(
     """
     mask, chosen = _checked_mask(np.shape(x0), trainable), check_options(method, options)
     began = time.perf_counter()
-    objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback)
+    objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback, scales)
     start = objective.reduced_start
     if objective.begin() or maxiter <= 0:
         # a callback that stopped it here has left its own reason
         outcome = Outcome(start, "maxiter reached", False, 0)
-    elif method == "BFGS":
+    elif method in ("BFGS", "ScaledBFGS"):
+        chosen = {key: value for key, value in chosen.items() if key not in SCALES}
         outcome = minimize_bfgs(objective, start, maxiter=maxiter, options=BfgsOptions(**chosen), accept=objective.accept)
     elif method == "Adam":
         outcome = _minimize_adam(objective, start, maxiter, AdamOptions(**chosen), minibatches, memory)
@@ -197,15 +204,23 @@ def _whole_number(name: str, value: Any) -> int:
 class _Objective:
     """The loss as a function of the trainable parameters only, with the bookkeeping of one minimisation."""
 
-    def __init__(self, evaluate: Evaluate, x0: Vector, mask: NDArray[np.bool_], callback: Callback | None) -> None:
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        x0: Vector,
+        mask: NDArray[np.bool_],
+        callback: Callback | None,
+        scales: Vector | None = None,
+    ) -> None:
         self._evaluate = evaluate
+        self._scales = None if scales is None else scales[mask]
         self._base = x0
         self._mask = mask
         self._callback = callback
         self._recent: OrderedDict[bytes, HasGradient] = OrderedDict()
         self._non_finite_in_a_row = 0
         self._anchor: tuple[Vector, float, Vector] | None = None
-        self.reduced_start = x0[mask].copy()
+        self.reduced_start = x0[mask].copy() if self._scales is None else x0[mask] / self._scales
         self.best_x, self.best_value = x0.copy(), math.inf
         self.iterations = self.evaluations = self.non_finite = 0
         self.seconds = 0.0
@@ -214,14 +229,18 @@ class _Objective:
     def full(self, z: Vector) -> Vector:
         """All parameters, shape (n,), for the trainable ones."""
         x = self._base.copy()
-        x[self._mask] = z
+        x[self._mask] = z if self._scales is None else z * self._scales
         return x
+
+    def _reduced_gradient(self, gradient: Vector) -> Vector:
+        """Gradient by the trainable parameters in their units."""
+        return gradient[self._mask] if self._scales is None else gradient[self._mask] * self._scales
 
     def __call__(self, z: Vector) -> tuple[float, Vector]:
         """Value and gradient; infinite value and zero gradient where the loss is not finite."""
         z = np.asarray(z, dtype=np.float64)
         evaluation = self._evaluation(z)
-        value, gradient = float(evaluation.value), evaluation.gradient[self._mask]
+        value, gradient = float(evaluation.value), self._reduced_gradient(evaluation.gradient)
         if math.isfinite(value) and np.isfinite(gradient).all():
             self._non_finite_in_a_row = 0
             if self._anchor is None:
@@ -254,7 +273,7 @@ class _Objective:
         began = time.perf_counter()
         estimate = evaluate(self.full(z))
         self.seconds += time.perf_counter() - began
-        value, gradient = float(estimate.value), estimate.gradient[self._mask]
+        value, gradient = float(estimate.value), self._reduced_gradient(estimate.gradient)
         if math.isfinite(value) and np.isfinite(gradient).all():
             return value, gradient
         self._report_non_finite(value)
@@ -276,7 +295,7 @@ class _Objective:
         self.iterations += 1
         value = float(evaluation.value)
         if math.isfinite(value):
-            self._anchor = (z.copy(), value, evaluation.gradient[self._mask])
+            self._anchor = (z.copy(), value, self._reduced_gradient(evaluation.gradient))
             if value < self.best_value:
                 self.best_x, self.best_value = self.full(z), value
         self._tell(z)

@@ -143,7 +143,7 @@ def optimizer_bytes(method: str, n_parameters: int, maxcor: int = 10) -> int:
     Adam keeps the state (3 vectors) before an epoch and within it, and the temporary vectors of a step.
     """
     vector = 8 * n_parameters
-    matrices = {"BFGS": 1, "trust-constr": 3}.get(method, 0)
+    matrices = {"BFGS": 1, "ScaledBFGS": 1, "trust-constr": 3}.get(method, 0)
     vectors = {"L-BFGS-B": 2 * maxcor + 12, "Adam": 18}.get(method, 12)
     return matrices * vector * n_parameters + vectors * vector
 

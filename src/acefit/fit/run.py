@@ -25,10 +25,11 @@ from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, con
 from acefit.fit.loss import Loss
 from acefit.fit.metrics import ErrorMeter, Reference, Row
 from acefit.fit.minibatches import BatchPlan, DivisibleLoss, epochs_of, plan_batches
-from acefit.fit.optimizers import Minibatches, Minimum, minimize
+from acefit.fit.optimizers import SCALES, Minibatches, Minimum, minimize
 from acefit.fit.progress import MemoryEstimate, Progress, check_memory, optimizer_bytes
 from acefit.fit.recorder import LossFunction, Meter, Recorder
 from acefit.fit.restarts import cycle_generator, perturb
+from acefit.fit.scaling import parameter_scales
 from acefit.fit.settings import FitSettings
 from acefit.fit.stopping import EarlyStopping
 from acefit.potential.bbasis import format_potential
@@ -246,10 +247,19 @@ def _minimize(
             trainable=mask,
             minibatches=minibatches,
             memory=memory,
+            scales=optimizer_scales(job),
         )
         return found, recorder.finish(found.x)
     finally:
         recorder.close()
+
+
+def optimizer_scales(job: FitJob) -> NDArray[np.float64] | None:
+    """Units in which the optimiser sees the parameters; None if it takes them as they are."""
+    if job.settings.optimizer != "ScaledBFGS":
+        return None
+    options = job.settings.options or {}
+    return parameter_scales(parameter_layout(job.potential), **{key: options[key] for key in SCALES if key in options})
 
 
 def start_parameters(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_]) -> NDArray[np.float64]:

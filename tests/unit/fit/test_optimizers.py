@@ -235,3 +235,27 @@ def test_minimize__callback_may_stop_without_a_reason_and_at_the_start():
 
     found = minimize(rosenbrock, np.array([-1.2, 1.0]), callback=stop)
     assert (found.reason, found.iterations, found.evaluations) == ("stopped by callback", 0, 1)
+
+
+def test_minimize__scales_are_units_of_the_parameters():
+    """The path in units is that of the transformed function, and frozen parameters keep their places."""
+    scales, x0, mask = np.array([1.0, 2.0, 0.5, 4.0]), np.array([0.3, -0.2, 0.5, 0.1]), np.array([True, True, False, True])
+
+    def transformed(z):
+        sample = quadratic(z * scales)
+        return Sample(sample.value, sample.gradient * scales)
+
+    points = []
+    found = minimize(
+        quadratic, x0, method="ScaledBFGS", trainable=mask, scales=scales, callback=lambda *state: points.append(state[1])
+    )
+    expected = []
+    minimize(transformed, x0 / scales, trainable=mask, callback=lambda *state: expected.append(state[1] * scales))
+    np.testing.assert_allclose(points, expected, rtol=1e-14)
+    assert found.x[2] == x0[2]
+
+
+def test_minimize__scaled_bfgs_without_scales_is_bfgs():
+    one, two = (minimize(rosenbrock, np.array([-1.2, 1.0]), method=method) for method in ("BFGS", "ScaledBFGS"))
+    np.testing.assert_array_equal(one.x, two.x)
+    assert one.evaluations == two.evaluations
