@@ -136,7 +136,7 @@ def choose_streaming(setting: str, in_memory: MemoryEstimate, limit: float | Non
     if in_memory.total <= allowed:
         return False
     log.info(
-        "the pairs are kept in files, since with them in memory the fit would take %s and %s %s (fit.stream: never to forbid it)",
+        "the pairs are kept in files, since with them in memory the fit would take %s and %s %s (fit.stream: never forbids it)",
         megabytes(in_memory.total), whose, megabytes(allowed),
     )  # fmt: skip
     return True
