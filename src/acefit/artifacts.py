@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,6 +26,9 @@ from acefit.errors import ArtifactError
 _KEY = b"acefit"
 _YAML_HEADER, _YAML_END = "# written by acefit ", "...\n"
 _CURE = "delete it and run the pipeline again, which writes it anew"
+
+ROWS_AT_ONCE = 2**16
+"""Rows of a table that are in memory together where it is read in pieces."""
 
 TableLike: TypeAlias = Mapping[str, Any] | pd.DataFrame | pa.Table
 
@@ -115,19 +118,25 @@ def _metadata(contract: Contract, provenance: Mapping[str, Any] | None, digest: 
     }
 
 
-def _content_digest(table: pa.Table) -> str:
-    """Digest of names, types and values, which notices bytes that were altered without making the file unreadable."""
+def _content_digest(schema: pa.Schema, parts_of: Callable[[str], Iterable[pa.Array]]) -> str:
+    """Digest of names, types and values, which notices bytes that were altered without making the file unreadable.
+
+    `parts_of` gives the values of a column in pieces; how they are divided does not matter.
+    """
     digest = hashlib.sha256()
-    for field in table.schema:
-        values, kind = table.column(field.name).combine_chunks(), field.type
-        if pa.types.is_fixed_size_list(kind):
-            values, kind = values.flatten(), f"{kind.value_type}[{kind.list_size}]"
-        digest.update(f"{field.name}:{kind};".encode())
-        if pa.types.is_string(values.type):
-            text = values.to_pylist()
-            digest.update("\0".join(text).encode())
-        else:
-            digest.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)).tobytes())
+    for field in schema:
+        kind = field.type
+        name = f"{kind.value_type}[{kind.list_size}]" if pa.types.is_fixed_size_list(kind) else kind
+        digest.update(f"{field.name}:{name};".encode())
+        separator = b""
+        for part in parts_of(field.name):
+            values = part.flatten() if pa.types.is_fixed_size_list(kind) else part
+            if pa.types.is_string(values.type):
+                digest.update(separator if len(values) else b"")
+                digest.update("\0".join(values.to_pylist()).encode())
+                separator = b"\0" if len(values) else separator
+            else:
+                digest.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)).data)
     return digest.hexdigest()
 
 
@@ -167,7 +176,8 @@ def write_table(
         raise ArtifactError(f"cannot write {path}: columns have different lengths: {lengths}")
     fields = [pa.field(c.name, _arrow_type(c.dtype), False, {"unit": c.unit, "meaning": c.meaning}) for c in columns]
     arrow = pa.table(arrays, schema=pa.schema(fields))
-    text = json.dumps(_metadata(contract, provenance, _content_digest(arrow)), sort_keys=True)
+    digest = _content_digest(arrow.schema, lambda name: arrow.column(name).chunks)
+    text = json.dumps(_metadata(contract, provenance, digest), sort_keys=True)
     arrow = arrow.replace_schema_metadata({_KEY: text.encode()})
     with atomic_path(path) as temporary:
         pq.write_table(arrow, temporary, compression="zstd")
@@ -178,9 +188,11 @@ def _extra(contract: Contract, name: str) -> Column:
     return Column(name, contract.extra.dtype, contract.extra.unit, contract.extra.meaning)
 
 
-def _open(path: Path) -> pa.Table:
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a Parquet file into ours."""
     try:
-        return pq.read_table(path, memory_map=False, partitioning=None)
+        yield
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
     except (pa.ArrowException, OSError) as error:
@@ -188,11 +200,31 @@ def _open(path: Path) -> pa.Table:
         raise ArtifactError(f"{path} is not a complete Parquet file ({first}); {_CURE}") from error
 
 
-def _header(table: pa.Table, path: Path) -> dict[str, Any]:
-    raw = (table.schema.metadata or {}).get(_KEY)
+def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
+    raw = (schema.metadata or {}).get(_KEY)
     if raw is None:
         raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {_CURE}")
     return json.loads(raw)
+
+
+def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str, Any]:
+    """Check columns and metadata of a file against its contract; the metadata."""
+    header = _header(schema, path)
+    if header["contract"] != contract.name:
+        raise ArtifactError(f"{path} holds a table {header['contract']!r}, not {contract.name!r}; give a file of that kind")
+    if header["schema_version"] != contract.version:
+        raise ArtifactError(
+            f"{path} has version {header['schema_version']} of the table {contract.name!r}, written by acefit "
+            f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {_CURE}"
+        )
+    known = {column.name: column.dtype for column in contract.columns}
+    for name, dtype in known.items():
+        if name not in schema.names or schema.field(name).type != _arrow_type(dtype):
+            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {_CURE}")
+    unknown = [name for name in schema.names if name not in known]
+    if unknown and contract.extra is None:
+        raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {_CURE}")
+    return header
 
 
 def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
@@ -216,37 +248,56 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
         If the file is missing, truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
-    table = _open(path)
-    header = _header(table, path)
-    if header["contract"] != contract.name:
-        raise ArtifactError(f"{path} holds a table {header['contract']!r}, not {contract.name!r}; give a file of that kind")
-    if header["schema_version"] != contract.version:
-        raise ArtifactError(
-            f"{path} has version {header['schema_version']} of the table {contract.name!r}, written by acefit "
-            f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {_CURE}"
-        )
-    known = {column.name: column.dtype for column in contract.columns}
-    for name, dtype in known.items():
-        if name not in table.column_names or table.schema.field(name).type != _arrow_type(dtype):
-            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {_CURE}")
-    unknown = [name for name in table.column_names if name not in known]
-    if unknown and contract.extra is None:
-        raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {_CURE}")
-    if header["content"] != _content_digest(table):
+    with _readable(path):
+        table = pq.read_table(path, memory_map=False, partitioning=None)
+    header = _check_schema(table.schema, path, contract)
+    if header["content"] != _content_digest(table.schema, lambda name: table.column(name).chunks):
         raise ArtifactError(f"{path} was altered after acefit wrote it; {_CURE}")
     return table
+
+
+def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
+    """Check a table as `read_table` does, with little memory: it is read column by column in pieces.
+
+    Raises
+    ------
+    ArtifactError
+        As `read_table`.
+    """
+    path, contract = Path(path), _contract(contract_name)
+    with _readable(path), pq.ParquetFile(path) as file:
+        header = _check_schema(file.schema_arrow, path, contract)
+
+        def parts_of(name: str) -> Iterator[pa.Array]:
+            return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
+
+        content = _content_digest(file.schema_arrow, parts_of)
+    if header["content"] != content:
+        raise ArtifactError(f"{path} was altered after acefit wrote it; {_CURE}")
+
+
+def iterate_arrays(
+    path: str | os.PathLike[str], columns: Sequence[str], n_rows: int = ROWS_AT_ONCE
+) -> Iterator[dict[str, np.ndarray]]:
+    """Some columns of a table as NumPy arrays, a number of rows at a time, in order; check it with `check_table` before.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing or cannot be read.
+    """
+    path = Path(path)
+    with _readable(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(n_rows, columns=list(columns)):
+            yield to_arrays(pa.Table.from_batches([batch]))
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Metadata of a table: contract, schema_version, acefit_version, content (digest) and provenance as given by its writer."""
     path = Path(path)
-    try:
+    with _readable(path):
         schema = pq.read_schema(path)
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
-    except (pa.ArrowException, OSError) as error:
-        raise ArtifactError(f"{path} is not a complete Parquet file ({str(error).splitlines()[0]}); {_CURE}") from error
-    return _header(schema.empty_table(), path)
+    return _header(schema, path)
 
 
 def to_arrays(table: pa.Table) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
 from acefit.artifacts import read_yaml
 from acefit.config import loading, stages
 from acefit.errors import AcefitError
+from acefit.fit.memory import optimizer_bytes
 from acefit.workflow import step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -114,6 +115,13 @@ def measured_jobs():
 def last_selected(wildcards):
     """The best potential of the last ladder step."""
     return f"{RUN}/select/{step_names()[-1]}/potential.yaml"
+
+
+def reserved_memory(wildcards, input):
+    """MB of a fit: what the user allows it, else program and compiler, its data, and the optimiser's arrays."""
+    n_parameters = plan()["steps"][int(wildcards.step)]["n_parameters"]
+    estimate = 800 + 5 * input.size_mb + optimizer_bytes(CONFIG.fit.optimizer, n_parameters) / 1e6
+    return int(stages.fit_memory(CONFIG) or estimate)
 
 
 def fit_threads(wildcards):

@@ -23,9 +23,11 @@ rule fit:
         "../envs/acefit.yaml"
     threads: fit_threads
     resources:
-        mem_mb=lambda wildcards, input: int(stages.fit_memory(CONFIG) or 2000 + 20 * input.size_mb),
+        mem_mb=reserved_memory,
         # What the user allows a fit, 0 without a limit; unlike mem_mb no guess, so that a fit may be refused for it
         limit_mb=int(stages.fit_memory(CONFIG) or 0),
+        # Like memory it changes no result, so that it is no parameter
+        stream=stages.fit_stream(CONFIG),
     params:
         settings=lambda wildcards: stages.fit_params(CONFIG, int(wildcards.cycle)),
         step=lambda wildcards: int(wildcards.step),

@@ -22,4 +22,5 @@ with job_context(snakemake):
         path_to_metrics=snakemake.output.metrics,
         path_to_result=snakemake.output.result,
         max_memory=snakemake.resources.limit_mb or None,
+        stream=snakemake.resources.stream,
     )

@@ -184,8 +184,15 @@ class FitSection(Section):
     )
     max_memory: Positive | None = key(
         None,
-        "Memory of one fit; one that would need more is refused at its start. Default: no limit, an estimate is reserved",
+        "Memory of one fit; one that would need more streams its pairs (`stream`), or is refused at its start. Default: what the "
+        "machine has free when it starts",
         unit="MB",
+        ours=True,
+    )
+    stream: Literal["auto", "always", "never"] = key(
+        "auto",
+        "Keep the pairs of a fit in temporary files in its folder, of which only the part that is worked on is in memory; auto: "
+        "if they would not fit into memory. The result is the same",
         ours=True,
     )
 

@@ -256,6 +256,11 @@ def fit_memory(config: Config) -> float | None:
     return config.fit.max_memory
 
 
+def fit_stream(config: Config) -> str:
+    """Whether fits keep their pairs in files; like memory it changes no result and reruns nothing."""
+    return config.fit.stream
+
+
 def restarts(config: Config) -> str:
     """`chain` or `parallel`, with the default resolved."""
     return config.fit.restarts or ("parallel" if config.fit.randomize_func_coeffs > 0 else "chain")

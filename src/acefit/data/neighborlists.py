@@ -115,16 +115,24 @@ def _minimum_per_range(values: NDArray[np.float64], offsets: NDArray[np.int64]) 
 
 
 def pair_vectors(
-    structures: StructureSet, i: NDArray[np.integer], j: NDArray[np.integer], shifts: NDArray[np.integer]
+    structures: StructureSet,
+    i: NDArray[np.integer],
+    j: NDArray[np.integer],
+    shifts: NDArray[np.integer],
+    structure: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Vectors r_j + shift.cell - r_i of pairs, Å, shape (P, 3).
 
     Summed as (r_j - r_i) + (s_a a + s_b b + s_c c), whose every operation changes only its sign when the pair is reversed: both
-    directions of a pair are on the same side of the cutoff.
+    directions of a pair are on the same side of the cutoff. `structure` is that of each atom, where it is at hand.
     """
-    cells = structures.cells[structures.structure_of_atom[i]]
-    shift = shifts[:, 0, None] * cells[:, 0] + shifts[:, 1, None] * cells[:, 1] + shifts[:, 2, None] * cells[:, 2]
-    return (structures.positions[j] - structures.positions[i]) + shift
+    cells = structures.cells
+    s = (structures.structure_of_atom if structure is None else structure)[i]
+    result = shifts[:, 0, None] * cells[s, 0]
+    result += shifts[:, 1, None] * cells[s, 1]
+    result += shifts[:, 2, None] * cells[s, 2]
+    result += structures.positions[j] - structures.positions[i]
+    return result
 
 
 def build(structures: StructureSet, cutoff: float) -> NeighborList:

@@ -232,6 +232,35 @@ def write_shard(
     write_table(columns, path, "neighborlist", {**(provenance or {}), "shard": header})
 
 
+def order_shards(paths: Sequence[PathLike], structures: StructureSet) -> tuple[list[Path], float]:
+    """Check by their metadata that some files are all shards of a dataset's neighbour list.
+
+    Returns
+    -------
+    paths : in the order of the dataset
+    cutoff : Å
+
+    Raises
+    ------
+    ArtifactError
+        If a shard belongs to other structures, or some are missing.
+    """
+    digest = geometry_digest(structures)
+    headers = [(read_provenance(path)["provenance"].get("shard", {}), Path(path)) for path in paths]
+    for header, path in headers:
+        if header.get("geometry") != digest:
+            raise ArtifactError(f"{path} belongs to other structures; delete it and run the neighborlists stage again")
+    headers.sort(key=lambda item: (item[0]["first_structure"], item[0]["n_structures"]))
+    covered = 0
+    for header, path in headers:
+        if header["first_structure"] != covered or header["cutoff"] != headers[0][0]["cutoff"]:
+            raise ArtifactError(f"{path} leaves a gap, overlaps or has another cutoff; give all shards of one list, once each")
+        covered += header["n_structures"]
+    if not headers or covered != structures.n_structures:
+        raise ArtifactError(f"the shards cover {covered} of {structures.n_structures} structures; give all of the list")
+    return [path for _, path in headers], float(headers[0][0]["cutoff"])
+
+
 def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> NeighborList:
     """Read all shards of a dataset's neighbour list, in any order, into one list for all its structures.
 
@@ -247,20 +276,8 @@ def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> Ne
     ArtifactError
         If a shard cannot be used, belongs to other structures, or some are missing.
     """
-    digest = geometry_digest(structures)
-    headers = [(read_provenance(path)["provenance"].get("shard", {}), Path(path)) for path in paths]
-    for header, path in headers:
-        if header.get("geometry") != digest:
-            raise ArtifactError(f"{path} belongs to other structures; delete it and run the neighborlists stage again")
-    headers.sort(key=lambda item: (item[0]["first_structure"], item[0]["n_structures"]))
-    covered = 0
-    for header, path in headers:
-        if header["first_structure"] != covered or header["cutoff"] != headers[0][0]["cutoff"]:
-            raise ArtifactError(f"{path} leaves a gap, overlaps or has another cutoff; give all shards of one list, once each")
-        covered += header["n_structures"]
-    if not headers or covered != structures.n_structures:
-        raise ArtifactError(f"the shards cover {covered} of {structures.n_structures} structures; give all of the list")
-    tables = [read_arrays(path, "neighborlist") for _, path in headers]
+    ordered, cutoff = order_shards(paths, structures)
+    tables = [read_arrays(path, "neighborlist") for path in ordered]
     i, j, shifts = (np.concatenate([table[name] for table in tables]) for name in ("i", "j", "shift"))
     return NeighborList(
         offsets=np.concatenate([[0], np.cumsum(np.bincount(i, minlength=structures.n_atoms))]),
@@ -268,7 +285,7 @@ def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> Ne
         vectors=pair_vectors(structures, i, j, shifts),
         shifts=shifts,
         structure_offsets=structures.offsets,
-        cutoff=headers[0][0]["cutoff"],
+        cutoff=cutoff,
     )
 
 

@@ -79,6 +79,34 @@ def equal_ranges(n: int, n_ranges: int) -> NDArray[np.int64]:
     return np.arange(n_ranges + 1, dtype=np.int64) * n // n_ranges
 
 
+def writable(values: NDArray[Any]) -> NDArray[Any]:
+    """The same array without its protection, which would compile a second kernel; a copy where the memory is protected itself."""
+    view = values.view()
+    try:
+        view.flags.writeable = True
+    except ValueError:
+        return values.copy()
+    return view
+
+
+def blocks_of_structures(pairs: NDArray[np.int64], structures: StructureSet, n_blocks: int | None) -> NDArray[np.int64]:
+    """Ranges of structures of each block, shape (n_blocks + 1,).
+
+    Parameters
+    ----------
+    pairs : (n_atoms,) number of pairs of each atom
+    structures : StructureSet
+    n_blocks : int or None
+        Blocks of equal numbers of structures, for minibatches, at most one per structure; None: at most `N_BLOCKS` of equal cost.
+    """
+    if n_blocks is not None:
+        n_structures = structures.n_structures
+        return equal_ranges(n_structures, min(n_blocks, max(n_structures, 1)))
+    per_structure = sum_per_range(pairs + ATOM_COST, structures.offsets)
+    most = max(1, min(N_BLOCKS, structures.n_atoms // LEAST_ATOMS, len(per_structure)))
+    return balanced_blocks(per_structure, most)
+
+
 def build_layout(
     shape: Shape,
     elements: NDArray[np.int64],
@@ -98,30 +126,23 @@ def build_layout(
     split_structures : bool
         Divide single structures among blocks (a large cell on several threads); each block then has its own buffer.
     n_blocks : int or None
-        Blocks of equal numbers of structures, for minibatches, at most one per structure; None: at most `N_BLOCKS` of equal cost.
+        As in `blocks_of_structures`.
     skin : float
         Keep pairs up to this far beyond the cutoff of their bond, Angstrom.
     """
     n_atoms = len(structures.numbers)
     structure = np.repeat(np.arange(len(structures.offsets) - 1), np.diff(structures.offsets)).astype(np.int64)
-    cost = np.diff(neighbors.offsets) + ATOM_COST
     if split_structures:
         # All atoms are one block at first, so that only the last group of an element has unused lanes
         block_atoms = np.array([0, n_atoms], dtype=np.int64)
         block_structures = np.zeros(0, dtype=np.int64)
     else:
-        per_structure = sum_per_range(cost, structures.offsets)
-        if n_blocks is None:
-            most = max(1, min(N_BLOCKS, n_atoms // LEAST_ATOMS, len(per_structure)))
-            block_structures = balanced_blocks(per_structure, most)
-        else:
-            block_structures = equal_ranges(len(per_structure), min(n_blocks, max(len(per_structure), 1)))
+        block_structures = blocks_of_structures(np.diff(neighbors.offsets), structures, n_blocks)
         block_atoms = structures.offsets[block_structures]
     rcut = shape.bond[:, radial.RC] + skin
-    offsets, j = np.array(neighbors.offsets), np.array(neighbors.j)
-    vectors = np.array(neighbors.vectors)
+    offsets, j, vectors = writable(neighbors.offsets), writable(neighbors.j), writable(neighbors.vectors)
     counts = count_neighbors(shape.n_elements, elements, offsets, j, vectors, rcut)
-    order = _order(elements, counts, block_atoms)
+    order = lane_order(elements, counts, block_atoms)
     species, atoms, slots, block_groups = assign_lanes(shape.n_elements, elements, order, counts, block_atoms)
     groups = fill_slots(shape.n_elements, elements, offsets, j, vectors, rcut, species, atoms, slots)
     if split_structures:
@@ -133,7 +154,7 @@ def build_layout(
     return Layout(groups, block_groups, block_structures, block_buffer, structure)
 
 
-def _order(elements: NDArray[np.int64], counts: NDArray[np.int64], block_atoms: NDArray[np.int64]) -> NDArray[np.int64]:
+def lane_order(elements: NDArray[np.int64], counts: NDArray[np.int64], block_atoms: NDArray[np.int64]) -> NDArray[np.int64]:
     """Atoms by block and element; within `NEARBY` atoms by their numbers of neighbours.
 
     Atoms with similar numbers of neighbours share a group, which leaves few places unused; atoms of one group are still close

@@ -23,6 +23,9 @@ LARGE_STRUCTURE = 200
 """Atoms from which single structures are divided among threads when there are only few structures."""
 
 
+SLOTS_AT_ONCE = 2**13
+"""Slots whose distances are in memory together."""
+
 PROJECTED = 256
 """Atoms whose products are held in memory at a time for projections."""
 
@@ -72,12 +75,20 @@ def check_distances(compiled: Compiled, layout: Layout) -> None:
         If a pair is too close.
     """
     vectors = layout.groups.vectors
-    if len(vectors):
-        check_distance(compiled, float(np.sqrt(np.einsum("sal,sal->sl", vectors, vectors).min())))
+    starts = range(0, len(vectors), SLOTS_AT_ONCE)
+    squares = [float((vectors[k : k + SLOTS_AT_ONCE] ** 2).sum(axis=1).min()) for k in starts]
+    if squares:
+        check_shortest(compiled, float(np.sqrt(min(squares))))
 
 
-def check_distance(compiled: Compiled, shortest: float) -> None:
-    """As `check_distances`, for the shortest distance, Angstrom."""
+def check_shortest(compiled: Compiled, shortest: float) -> None:
+    """Refuse a distance (Angstrom) at which atoms coincide, or below the first node of the tables.
+
+    Raises
+    ------
+    DataError
+        If it is too short.
+    """
     least = float(compiled.shape.bond[:, radial.TABLE_BIN].max(initial=0.0)) if compiled.shape.table.size else 1e-6
     if shortest < least:
         raise DataError(f"two atoms are {shortest:.3g} A apart; the potential needs at least {least:.3g} A")

@@ -15,7 +15,7 @@ from acefit.basis.compiled import Compiled
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.evaluation.grouping import Layout
-from acefit.evaluation.predict import build_prediction_layout, check_distance
+from acefit.evaluation.predict import build_prediction_layout, check_shortest
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels.grouping import move, offsets_of
 
@@ -88,4 +88,4 @@ class SkinLayout:
             shortest[first] = move(starts[first], starts[last], n_elements, groups, positions, self._offsets)
 
         run_blocks(run, len(starts) - 1, threads)
-        check_distance(self._compiled, float(shortest.min()))
+        check_shortest(self._compiled, float(shortest.min()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 
 from acefit.basis.compiled import Compiled
 from acefit.data.neighborlists import NeighborList
+from acefit.data.pairs import Pairs, as_pairs
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, build_layout, equal_ranges, sum_per_range
-from acefit.evaluation.predict import check_distances, element_indices, voigt_stresses
+from acefit.evaluation.grouping import Layout, equal_ranges, sum_per_range, writable
+from acefit.evaluation.predict import voigt_stresses
 from acefit.evaluation.threads import run_blocks
+from acefit.fit.layout import Pages, lay_out, slot_range
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
 
@@ -113,6 +116,7 @@ class Batch:
     Parameters
     ----------
     factors : weights of the energy, force and stress terms: (1 - kappa, kappa, kappa_stress)
+    pages : files of the layout's slots, None where they are in memory
     """
 
     compiled: Compiled
@@ -121,6 +125,7 @@ class Batch:
     targets: Targets
     factors: tuple[float, float, float]
     threads: int | None = None
+    pages: Pages | None = None
 
     @property
     def n_blocks(self) -> int:
@@ -149,8 +154,7 @@ class Batch:
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
         energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
         losses = np.zeros((self.n_blocks, 3))
-        # A writable copy once, not in each range of shares: a read-only view would compile a second kernel
-        offsets = np.array(structures.offsets)
+        offsets = writable(structures.offsets)
         # Threads divide the shares, which depend on the blocks only, so no sum depends on the number of threads
         n_shares = min(N_SHARES, len(blocks))
         share_start = equal_ranges(len(blocks), max(n_shares, 1))
@@ -179,24 +183,43 @@ class Batch:
                 gradients,
             )
 
-        run_blocks(run, n_shares, self.threads)
+        def run_paged(first: int, last: int) -> None:
+            self._expect(blocks[share_start[first] : share_start[first + 1]])
+            for share in range(first, last):
+                if share + 1 < last:
+                    self._expect(blocks[share_start[share + 1] : share_start[share + 2]])
+                run(share, share + 1)
+                self._release(blocks[share_start[share] : share_start[share + 1]])
+
+        run_blocks(run if self.pages is None or not n_shares else run_paged, n_shares, self.threads)
         gradient = None
         if with_gradient:
             gradient = compiled.parameter_gradient(Coefficients(*(part.sum(axis=0) for part in gradients)))
         return _Sums(losses[blocks].sum(axis=0), energies, forces, virials, gradient)
 
+    def _expect(self, blocks: NDArray[np.int64]) -> None:
+        """Have the slots of some blocks read, while other work is done."""
+        assert self.pages is not None
+        for block in blocks:
+            self.pages.expect(*slot_range(self.layout, block))
+
+    def _release(self, blocks: NDArray[np.int64]) -> None:
+        """Let the memory of the slots of some blocks go."""
+        assert self.pages is not None
+        for block in blocks:
+            self.pages.release(*slot_range(self.layout, block))
+
 
 def build_batch(
     compiled: Compiled,
     structures: StructureSet,
-    neighbors: NeighborList,
+    neighbors: NeighborList | Pairs,
     weights: Weights,
     factors: tuple[float, float, float],
     threads: int | None = None,
     n_blocks: int | None = None,
+    folder: Path | None = None,
 ) -> Batch:
-    """Lay out a set of structures for repeated evaluation; `n_blocks` as in `acefit.evaluation.grouping.build_layout`."""
-    elements = element_indices(compiled.potential, structures.numbers)
-    layout = build_layout(compiled.shape, elements, structures, neighbors, n_blocks=n_blocks)
-    check_distances(compiled, layout)
-    return Batch(compiled, structures, layout, build_targets(structures, weights, factors), factors, threads)
+    """Lay out a set of structures for repeated evaluation; `n_blocks` and `folder` as in `acefit.fit.layout.lay_out`."""
+    layout, pages = lay_out(compiled, structures, as_pairs(neighbors), n_blocks, folder)
+    return Batch(compiled, structures, layout, build_targets(structures, weights, factors), factors, threads, pages)

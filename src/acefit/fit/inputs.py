@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from acefit.artifacts import read_arrays
-from acefit.data.storage import read_neighborlist, read_structures
+from acefit.data.pairs import open_pairs
+from acefit.data.storage import read_structures
 from acefit.data.weights import Weights
 from acefit.errors import ArtifactError
 from acefit.fit.run import FitData
@@ -22,6 +23,8 @@ def read_fit_data(
     paths_to_shards: Sequence[str | Path],
 ) -> tuple[FitData, FitData | None]:
     """Training and test data of a finished weights stage; None if there is no test set.
+
+    The pairs stay in their files: whoever needs them reads them a few at a time.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def read_fit_data(
         If the tables do not belong together, or there is no training structure.
     """
     structures = read_structures(*paths_to_dataset)
-    neighbors = read_neighborlist(paths_to_shards, structures)
+    neighbors = open_pairs(paths_to_shards, structures)
     if neighbors.cutoff < potential.cutoff:
         raise ArtifactError(
             f"the neighbour lists reach to {neighbors.cutoff} Å but the potential needs {potential.cutoff} Å; "

@@ -10,6 +10,7 @@ The stress term is ours (squared Frobenius norm, (eV/Angstrom^3)^2) and off by d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from acefit.basis.compiled import compile_potential
 from acefit.data.neighborlists import NeighborList
+from acefit.data.pairs import Pairs
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.fit.batch import build_batch
@@ -81,25 +83,28 @@ class Loss:
         Threads to use; the result does not depend on it.
     n_blocks : int or None
         Number of blocks of which `minibatch` can choose, of equal numbers of structures; None: blocks of equal work.
+    folder : Path or None
+        Folder for files with the pairs, of which only the part that is worked on is in memory; None: all are in memory.
     """
 
     def __init__(
         self,
         potential: Potential,
         structures: StructureSet,
-        neighbors: NeighborList,
+        neighbors: NeighborList | Pairs,
         weights: Weights,
         settings: LossSettings,
         *,
         tables: bool = False,
         threads: int | None = None,
         n_blocks: int | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.compiled = compile_potential(potential, tables)
         self.layout = self.compiled.layout
         self.settings = settings
         factors = (1.0 - settings.kappa, settings.kappa, settings.kappa_stress)
-        self._batch = build_batch(self.compiled, structures, neighbors, weights, factors, threads, n_blocks)
+        self._batch = build_batch(self.compiled, structures, neighbors, weights, factors, threads, n_blocks, folder)
         self._regularisation = build_regularisation(potential, self.layout)
 
     @property

@@ -1,4 +1,4 @@
-"""What a running fit says: a line per iteration, a table now and then, and how much memory it will take."""
+"""What a running fit says: a line per iteration, and a table now and then."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-from acefit.errors import FitError
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -122,58 +120,3 @@ def format_duration(seconds: float) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
-
-
-class MemoryEstimate(NamedTuple):
-    """Bytes a fit will need: data and neighbour lists, the loss's working arrays, the optimiser."""
-
-    data: int
-    loss: int
-    optimizer: int
-
-    @property
-    def total(self) -> int:
-        """Sum of all."""
-        return self.data + self.loss + self.optimizer
-
-
-def optimizer_bytes(method: str, n_parameters: int, maxcor: int = 10) -> int:
-    """Bytes of the arrays an optimiser keeps: BFGS and trust-constr a matrix n x n, the others some vectors.
-
-    Adam keeps the state (3 vectors) before an epoch and within it, and the temporary vectors of a step.
-    """
-    vector = 8 * n_parameters
-    matrices = {"BFGS": 1, "ScaledBFGS": 1, "trust-constr": 3}.get(method, 0)
-    vectors = {"L-BFGS-B": 2 * maxcor + 12, "Adam": 18}.get(method, 12)
-    return matrices * vector * n_parameters + vectors * vector
-
-
-def check_memory(estimate: MemoryEstimate, method: str, limit: float | None = None) -> None:
-    """Say how much memory a fit will need before it starts.
-
-    Parameters
-    ----------
-    estimate : MemoryEstimate
-        Bytes.
-    method : str
-        Optimiser, for the advice.
-    limit : float or None
-        Bytes allowed; None: no limit.
-
-    Raises
-    ------
-    FitError
-        If the estimate exceeds the limit.
-    """
-    parts = ", ".join(f"{name} {_megabytes(value)}" for name, value in zip(estimate._fields, estimate, strict=True))
-    log.info("memory estimate: %s (%s)", _megabytes(estimate.total), parts)
-    if limit is not None and estimate.total > limit:
-        advice = "choose the optimizer L-BFGS-B, which keeps no matrix, or " if estimate.optimizer > estimate.total / 2 else ""
-        raise FitError(
-            f"this fit ({method}) would need about {_megabytes(estimate.total)} ({parts}), but {_megabytes(limit)} are allowed; "
-            f"{advice}raise fit.max_memory or the rule's mem_mb"
-        )
-
-
-def _megabytes(n_bytes: float) -> str:
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes < 1e10 else f"{n_bytes / 1e9:.1f} GB"

@@ -17,16 +17,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from acefit.basis.trainable import trainable_mask
 from acefit.data.neighborlists import NeighborList
+from acefit.data.pairs import Pairs, as_pairs
 from acefit.data.structures import StructureSet, as_indices
 from acefit.data.weights import Weights
+from acefit.evaluation.grouping import sum_per_range
+from acefit.evaluation.threads import default_threads
 from acefit.fit.batch import N_SHARES
 from acefit.fit.callbacks import Callbacks, load_callbacks
 from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, content_digest
 from acefit.fit.loss import Loss
+from acefit.fit.memory import SetSize, check_memory, choose_streaming, estimate_memory, optimizer_bytes, resident_bytes
 from acefit.fit.metrics import ErrorMeter, Reference, Row
 from acefit.fit.minibatches import BatchPlan, DivisibleLoss, epochs_of, plan_batches
 from acefit.fit.optimizers import SCALES, Minibatches, Minimum, minimize
-from acefit.fit.progress import MemoryEstimate, Progress, check_memory, optimizer_bytes
+from acefit.fit.progress import Progress
 from acefit.fit.recorder import LossFunction, Meter, Recorder
 from acefit.fit.restarts import cycle_generator, perturb
 from acefit.fit.scaling import parameter_scales
@@ -40,12 +44,6 @@ log = logging.getLogger(__name__)
 
 LOG_FILE = "evaluations.log"
 
-# Bytes for the memory estimate. A pair holds vector, shift and neighbour, once in the whole dataset and once in its subset while
-# the data are read; an atom positions, forces and labels. The loss sorts a copy of the pairs and sums gradients in fixed blocks.
-PAIR_BYTES = 2 * 34
-ATOM_BYTES = 200
-LOSS_PAIR_BYTES = 56
-
 
 @dataclass(frozen=True)
 class FitData:
@@ -53,12 +51,12 @@ class FitData:
 
     Attributes
     ----------
-    structures, neighbors, weights : of the subset, consistent with each other
+    structures, neighbors, weights : of the subset, consistent with each other; neighbours in memory or in files
     effective_energies : (S,) eV/atom above the hull or the lowest energy; NaN where not known
     """
 
     structures: StructureSet
-    neighbors: NeighborList
+    neighbors: NeighborList | Pairs
     weights: Weights
     effective_energies: NDArray[np.float64]
 
@@ -71,6 +69,12 @@ class FitData:
             self.weights.select(chosen, self.structures),
             self.effective_energies[chosen],
         )
+
+    def size(self) -> SetSize:
+        """What memory depends on."""
+        counts = as_pairs(self.neighbors).counts
+        per_structure = sum_per_range(counts, self.structures.offsets)
+        return SetSize(self.structures.n_atoms, int(counts.sum()), int(per_structure.max(initial=0)))
 
     def reference(self) -> Reference:
         """What predictions of the subset are compared with."""
@@ -116,7 +120,7 @@ def build_loss(
     With `n_blocks` it is a `acefit.fit.minibatches.DivisibleLoss` of that many blocks.
     """
     arguments = (potential, data.structures, data.neighbors, data.weights, settings.loss)
-    loss = Loss(*arguments, tables=settings.tables, n_blocks=n_blocks)
+    loss = Loss(*arguments, tables=settings.tables, n_blocks=n_blocks, folder=settings.pair_folder)
     return cast(LossFunction, loss if with_gradient else partial(loss, with_gradient=False))
 
 
@@ -199,7 +203,8 @@ def run_fit(job: FitJob) -> FitOutcome:
     callbacks = Callbacks(functions, cycle=job.cycle, step=job.step, stop_on_error=settings.stop_on_callback_error)
     plan = plan_batches(settings, job.train.structures, job.seed, job.step, job.cycle)
     job.folder.mkdir(parents=True, exist_ok=True)
-    report_size(job, layout, mask, plan)
+    if report_size(job, layout, mask, plan):
+        job = replace(job, settings=replace(settings, pair_folder=job.folder))
     with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask, plan)) as evaluations:
         if evaluations.n_evaluations:
             log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
@@ -286,8 +291,9 @@ def early_stopping(settings: FitSettings) -> dict[str, EarlyStopping]:
     }
 
 
-def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], plan: BatchPlan | None = None) -> None:
-    """Log the size of the problem and check that it fits into memory."""
+def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], plan: BatchPlan | None = None) -> bool:
+    """Log the size of the problem, check that it fits into memory, and say whether the pairs are to be kept in files for that."""
+    settings = job.settings
     n_free = int(mask.sum())
     log.info(
         "ladder step %d, cycle %d: %d functions, %d parameters (%d trainable); %d structures, %d atoms, %d pairs to fit",
@@ -297,17 +303,23 @@ def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], p
     if plan is not None:
         n = job.train.structures.n_structures
         log.info("%d minibatches of %.1f structures an iteration", plan.n_batches, n / plan.n_batches)
-    sets = [subset for subset in (job.train, job.test) if subset is not None]
-    n_pairs = sum(subset.neighbors.n_pairs for subset in sets)
-    n_atoms = sum(subset.structures.n_atoms for subset in sets)
-    # for minibatches the training set is copied in another order
-    copied = 0 if plan is None else PAIR_BYTES // 2 * job.train.neighbors.n_pairs + ATOM_BYTES * job.train.structures.n_atoms
-    estimate = MemoryEstimate(
-        data=PAIR_BYTES * n_pairs + ATOM_BYTES * n_atoms + copied,
-        loss=LOSS_PAIR_BYTES * n_pairs + N_SHARES * 8 * layout.n_parameters,
-        optimizer=optimizer_bytes(job.settings.optimizer, n_free),
+    sizes = [subset.size() for subset in (job.train, job.test) if subset is not None]
+    optimizer = optimizer_bytes(settings.optimizer, n_free)
+    estimate_of = partial(
+        estimate_memory,
+        sizes,
+        layout.n_parameters,
+        optimizer,
+        threads=default_threads(),
+        n_shares=N_SHARES,
+        resident=resident_bytes(),
     )
-    check_memory(estimate, job.settings.optimizer, job.settings.max_memory)
+    estimate = estimate_of(stream=False)
+    stream = choose_streaming(settings.stream, estimate, settings.max_memory)
+    if stream:
+        estimate = estimate_of(stream=True)
+    check_memory(estimate, settings.optimizer, settings.max_memory)
+    return stream
 
 
 def report_end(found: Minimum, recorder: Recorder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from acefit.errors import FitError
@@ -39,6 +40,8 @@ class FitSettings:
     loss : weights of the terms; tables : whether radial functions are interpolated
     callbacks : names of user functions; stop_on_callback_error : whether their errors end the fit
     max_memory : bytes allowed, None: any
+    stream : auto, always or never; whether the pairs are kept in files
+    pair_folder : where these files are, None: the pairs are in memory; set by `acefit.fit.run.run_fit`
     """
 
     optimizer: str = "BFGS"
@@ -55,10 +58,16 @@ class FitSettings:
     callbacks: tuple[Any, ...] = ()
     stop_on_callback_error: bool = False
     max_memory: float | None = None
+    stream: str = "auto"
+    pair_folder: Path | None = None
 
     @classmethod
     def from_section(
-        cls, fit: Mapping[str, Any], kappa_auto: float | None = None, max_memory: float | None = None
+        cls,
+        fit: Mapping[str, Any],
+        kappa_auto: float | None = None,
+        max_memory: float | None = None,
+        stream: str = "auto",
     ) -> FitSettings:
         """Read the `fit` section of the configuration.
 
@@ -71,6 +80,8 @@ class FitSettings:
             Value of `kappa: auto`; None if the data give none.
         max_memory : float or None
             MB the fit may take; None: no limit.
+        stream : str
+            auto, always or never.
         """
         names = fit.get("callbacks") or ()
         return cls(
@@ -88,6 +99,7 @@ class FitSettings:
             callbacks=(names,) if isinstance(names, str) else tuple(names),
             stop_on_callback_error=fit.get("callback_errors") == "stop",
             max_memory=None if max_memory is None else 1e6 * max_memory,
+            stream=stream,
         )
 
     def key(self) -> list[Any]:

@@ -52,6 +52,7 @@ def fit(
     path_to_metrics: str | Path,
     path_to_result: str | Path,
     max_memory: float | None = None,
+    stream: str = "auto",
 ) -> None:
     """Fit one cycle of one ladder step; what an interrupted run left in the folder `running` beside the outputs is used.
 
@@ -69,6 +70,7 @@ def fit(
     path_to_metrics : table to write (contract `metrics`)
     path_to_result : YAML to write: loss, why it ended, sizes, errors, times
     max_memory : MB the fit may take, None: no limit
+    stream : auto, always or never; whether the pairs are kept in files beside the checkpoint, of which a part is in memory
 
     Raises
     ------
@@ -81,7 +83,7 @@ def fit(
     train, test = read_fit_data(
         potential, (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights), paths_to_shards
     )
-    settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory)
+    settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory, stream)
     folder = Path(path_to_result).parent / RUNNING
     search_folders = tuple(Path(name) for name in fit.get("callback_folders", ()))
     outcome = run_fit(

@@ -18,6 +18,7 @@ def test_read_fit_data__parts_belong_together(tmp_path):
     assert train.structures.n_structures == SUBSETS.count("train")
     assert test.structures.n_structures == SUBSETS.count("test")
     for part in (train, test):
-        assert part.neighbors.n_atoms == part.structures.n_atoms == len(part.weights.force)
+        assert len(part.neighbors.counts) == part.structures.n_atoms == len(part.weights.force)
+        assert part.neighbors.n_pairs == part.neighbors.counts.sum() > 0
         assert np.isclose(part.weights.energy.sum(), 1.0)
         assert len(part.effective_energies) == part.structures.n_structures

@@ -2,20 +2,10 @@
 
 import logging
 
-import numpy as np
 import pytest
 
-from acefit.errors import FitError
 from acefit.fit.metrics import ERROR_METRICS, LOSS_METRICS
-from acefit.fit.progress import (
-    MemoryEstimate,
-    Progress,
-    check_memory,
-    format_duration,
-    format_line,
-    format_table,
-    optimizer_bytes,
-)
+from acefit.fit.progress import Progress, format_duration, format_line, format_table
 
 
 def row(iteration=4, seconds=1.0, **changes):
@@ -68,23 +58,3 @@ def test_progress__terminal_hears_at_most_two_lines_per_second(caplog):
 )
 def test_format_duration__uses_few_units(seconds, text):
     assert format_duration(seconds) == text
-
-
-def test_optimizer_bytes__covers_the_matrix_of_bfgs():
-    n = 300
-    assert np.eye(n).nbytes <= optimizer_bytes("BFGS", n) < 1.1 * np.eye(n).nbytes
-    assert optimizer_bytes("L-BFGS-B", n) < 40 * 8 * n
-    assert 3 * 8 * n < optimizer_bytes("Adam", n) < 40 * 8 * n
-    assert optimizer_bytes("trust-constr", n) > 2 * optimizer_bytes("BFGS", n)
-
-
-def test_check_memory__stops_only_beyond_the_limit(caplog):
-    estimate = MemoryEstimate(data=10**6, loss=2 * 10**6, optimizer=10**9)
-    with caplog.at_level(logging.INFO):
-        check_memory(estimate, "BFGS")
-        check_memory(estimate, "BFGS", 2e9)
-    assert "memory estimate: 1003 MB (data 1 MB, loss 2 MB, optimizer 1000 MB)" in caplog.text
-    with pytest.raises(FitError, match=r"would need about 1003 MB .* but 500 MB are allowed; choose the optimizer L-BFGS-B"):
-        check_memory(estimate, "BFGS", 5e8)
-    with pytest.raises(FitError, match=r"about 20\.0 GB .* allowed; raise fit\.max_memory"):
-        check_memory(MemoryEstimate(2 * 10**10, 0, 0), "CG", 5e8)

@@ -13,7 +13,6 @@ from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import FitError
-from acefit.fit.minibatches import BatchPlan
 from acefit.fit.run import FitData, build_loss, report_size, run_fit
 from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import format_potential, read_potential
@@ -313,16 +312,14 @@ def test_run_fit__bad_batch_size_is_one_error_before_anything_is_written(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_report_size__counts_the_shuffled_copy_once(tmp_path, monkeypatch):
-    estimates = []
-    monkeypatch.setattr("acefit.fit.run.check_memory", lambda estimate, *rest: estimates.append(estimate))
-    job = stochastic_job(tmp_path)
+@pytest.mark.parametrize(("stream", "expected"), [("always", True), ("never", False), ("auto", False)])
+def test_report_size__says_whether_to_stream(tmp_path, caplog, stream, expected):
+    job = small_job(tmp_path)
+    job = replace(job, settings=replace(job.settings, stream=stream))
     layout = parameter_layout(job.potential)
-    for plan in (None, BatchPlan(5, 20, 1, 0, 0)):
-        report_size(job, layout, np.ones(layout.n_parameters, dtype=bool), plan)
-    plain, shuffled = estimates
-    assert plain.data < shuffled.data < 2 * plain.data
-    assert (plain.loss, plain.optimizer) == (shuffled.loss, shuffled.optimizer)
+    with caplog.at_level(logging.INFO):
+        assert report_size(job, layout, np.ones(layout.n_parameters, dtype=bool)) is expected
+    assert ("the pairs are kept in files (fit.stream: always)" in caplog.text) == expected
 
 
 def many_structures(elements, copies=4):
