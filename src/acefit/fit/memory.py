@@ -20,9 +20,9 @@ PIECE_BYTES = 15_000_000
 """Pairs that pass by while the layout is built, and free memory that the allocator keeps."""
 PLACE_BYTES = 28
 """Vector and neighbour."""
-FILLED = 0.9
+FILLED = 0.95
 """Share of the places that hold a pair."""
-ATOM_BYTES = 400
+ATOM_BYTES = 300
 """Reference values, predictions, slopes and errors."""
 COEFFICIENTS_PER_PARAMETER = 6
 """Coefficients of the kernels, of which each share has a gradient."""

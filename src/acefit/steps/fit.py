@@ -66,11 +66,9 @@ def fit(
     paths_to_previous : result files of the earlier cycles this one may start from, their potentials beside them; none in cycle 0
     paths_to_shards, path_to_structures, path_to_atoms : neighbour lists and dataset
     path_to_weights, path_to_atom_weights, path_to_summary : of the weights stage
-    path_to_potential : potential to write, the best point of the cycle
-    path_to_metrics : table to write (contract `metrics`)
+    path_to_potential, path_to_metrics : best point of the cycle and table (contract `metrics`) to write
     path_to_result : YAML to write: loss, why it ended, sizes, errors, times
-    max_memory : MB the fit may take, None: no limit
-    stream : auto, always or never; whether the pairs are kept in files beside the checkpoint, of which a part is in memory
+    max_memory, stream : MB the fit may take, None: no limit; and whether its pairs are in files: auto, always or never
 
     Raises
     ------
