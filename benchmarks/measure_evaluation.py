@@ -62,6 +62,8 @@ def measure_kernels(shape: Shape, options: Options, peaks: dict[str, float]) -> 
     common, per_atom = sizes(shape, neighbors), 1e6 / structures.n_atoms
     work = evaluation_operations(compiled, structures, neighbors)
     yield Row("evaluation", shape.name, "operations", "flop/atom", 0, *[work.flops / structures.n_atoms] * 2, 1, **common)
+    traffic = work.scratch / structures.n_atoms / 1e3
+    yield Row("evaluation", shape.name, "scratch of pairs", "kB/atom", 0, traffic, traffic, 1, **common)
     with without_grouping(compiled, structures, neighbors) as evaluate:
         for threads in options.threads:
             times = seconds(lambda threads=threads: evaluate(threads), options.repeats)

@@ -1,8 +1,13 @@
 """Where the time of an evaluation and of a gradient goes: single kernels by themselves on the arrays of a real case.
 
-`FORWARD` and `SECOND` name the phases; each is one or a few calls of kernels on the state of one group of atoms, repeated over
-all groups inside compiled code. The calls follow the kernels' signatures and are what to adapt when these change. Times of single
-kernels do not add up to that of an evaluation: caches are warmer and compilers inline less.
+`FIRST`, `REVERSE` and `SECOND` name the phases; each calls one kernel on the state of one group of atoms. They follow the signatures
+of the kernels and are what to adapt when these change. A few groups of a case are measured: the state is that of a whole
+evaluation and gradient of the group, restored before every run; within a run the phase is repeated in compiled code, and writes the
+same numbers each time or adds to sums that begin at zero. So everything is in the caches, and times do not add up to that of an
+evaluation. The shares of the peak are those of the operations that `operations.py` counts.
+
+The loops are compiled without a cache. They hand kernels arrays and types of `acefit` only: numba's index of cached kernels holds
+the types of their arguments, and one of this module would make it unreadable for everybody else.
 """
 
 from __future__ import annotations
@@ -17,17 +22,25 @@ from numba import njit
 from acefit.basis.compiled import Compiled, compile_potential
 from acefit.data.neighborlists import NeighborList, build
 from acefit.data.structures import StructureSet
-from acefit.evaluation.grouping import build_layout
+from acefit.evaluation.grouping import Layout, build_layout
 from acefit.evaluation.predict import element_indices
 from acefit.fit.batch import Slopes
 from acefit.fit.quasi_newton import InverseHessian
-from acefit.kernels import energy, gradient, products
+from acefit.kernels import energy, gradient, pairs, products, radial
 from acefit.kernels._jit import LANES
-from acefit.kernels.harmonics import harmonics_into
-from acefit.kernels.pairs import atomic_base_into, geometry_into, make_work, radial_into
+from acefit.kernels.harmonics import along_into, harmonics_into
+from acefit.kernels.model import Coefficients
 from measure_evaluation import shape_names
 from measuring import Options, Row, summary
+from operations import evaluation_operations, gradient_operations
 from shapes import load_shape
+
+CHUNK = pairs.CHUNK
+SECONDS = 3e-3
+"""Time that the repeats of a phase take in one run, against which the call of the loop is nothing."""
+
+N_GROUPS = 3
+"""Groups of a case that are measured."""
 
 
 class State(NamedTuple):
@@ -40,171 +53,302 @@ class State(NamedTuple):
     slopes: Any
     work: Any
     lanes: Any
-    reduced: Any
-    delta: Any
+    tangents: Any
     ones: Any
-    along_bond: Any
-    drho: Any
-    drho_core: Any
-    u: Any
-    v: Any
+    owner: Any
+    energies: Any
     forces: Any
     virials: Any
-    dmatrix: Any
     dct: Any
 
 
 def geometry(s, group):
     """Distances and unit vectors."""
-    begin = s.groups.segments[group, 0, 0]
-    geometry_into(s.groups.vectors, begin, s.groups.segments[group, -1, LANES] - begin, s.work)
+    begin, end = s.groups.slots[group, 0], s.groups.slots[group, -1]
+    pairs.geometry_into(s.groups.vectors, begin, 0, end - begin, s.work.pairs)
 
 
-def radial_functions(s, group):
-    """Radial base and its contraction."""
-    mu, segments = s.groups.species[group], s.groups.segments[group]
-    for nu in range(s.shape.n_elements):
-        low, high = segments[nu, 0] - segments[0, 0], segments[nu, LANES] - segments[0, 0]
-        radial_into(s.shape, s.coefficients.matrix, mu * s.shape.n_elements + nu, s.shape.n_density[mu], low, high, s.work)
+def radial_arguments(s, group):
+    """Arguments of the polynomials, windows and their factors."""
+    mu, slots, c = s.groups.species[group], s.groups.slots[group], s.shape
+    for nu in range(c.n_elements):
+        b = mu * c.n_elements + nu
+        radial.arguments_into(c.kind[b], c.bond[b], s.work.pairs, slots[nu] - slots[0], slots[nu + 1] - slots[0])
+
+
+def polynomial_base(s, group):
+    """Chebyshev polynomials."""
+    mu, slots, c, w = s.groups.species[group], s.groups.slots[group], s.shape, s.work
+    for nu in range(c.n_elements):
+        b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
+        for low in range(slots[nu] - slots[0], stop, CHUNK):
+            radial.base_into(
+                c.kind[b], c.bond[b], c.table, c.table_start[b], c.k_rows[b], w.pairs, low, min(CHUNK, stop - low),
+                w.base.shape[1], w.base, w.dbase,
+            )  # fmt: skip
+
+
+def contraction(s, group):
+    """Radial functions and slopes; from the polynomials of the last chunk for all chunks."""
+    mu, slots, c, w = s.groups.species[group], s.groups.slots[group], s.shape, s.work
+    for nu in range(c.n_elements):
+        b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
+        for low in range(slots[nu] - slots[0], stop, CHUNK):
+            radial.contract_into(
+                c.k_rows[b], c.matrix_start[b], s.coefficients.value, s.coefficients.slope, w.pairs, low, min(CHUNK, stop - low),
+                c.n_rows[b] + c.n_density[mu], w.base.shape[1], w.base, w.base, w.radial.shape[1], low, w.radial, w.dradial,
+            )  # fmt: skip
 
 
 def harmonics(s, group):
-    """Harmonics and their gradients."""
-    mu, n = s.groups.species[group], s.groups.segments[group, -1, LANES] - s.groups.segments[group, 0, 0]
-    w, c = s.work, s.shape
-    harmonics_into(c.l_max[mu], c.sector, c.climb, c.lm_row, c.lm_factor, w.unit, w.inverse_r, n, w.ylm, w.dylm)
+    """Real harmonics."""
+    c, w, n = s.shape, s.work, s.groups.slots[group, -1] - s.groups.slots[group, 0]
+    harmonics_into(c.l_max[s.groups.species[group]], c.sector, c.climb, w.pairs, 0, n, w.ylm.shape[1], w.ylm)
 
 
-def sums(s, group):
-    """A components: sums over neighbours."""
-    atomic_base_into(s.shape, s.groups, group, s.work, s.work.nodes, s.lanes.rho, s.lanes.rho_core)
+def sums_over_neighbours(s, group):
+    """A components and order-1 densities."""
+    mu, slots, c, w = s.groups.species[group], s.groups.slots[group], s.shape, s.work
+    w.nodes[: c.n_a[mu]] = 0.0
+    s.lanes.rho[:] = 0.0
+    stride, width = w.radial.shape[1], w.ylm.shape[1]
+    for nu in range(c.n_elements):
+        b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
+        for low in range(slots[nu] - slots[0], stop, CHUNK):
+            n = min(CHUNK, stop - low)
+            pairs.sums_into(c.n_rows[b], c.row_start[b], c.row_l, c.row_a, n, w.radial, low, stride, w.ylm, low, width, w.nodes)
+            pairs.add_columns(c.n_density[mu], w.radial, stride, c.n_rows[b], low, low + n, s.lanes.rho)
 
 
-def product_graph(s, group):
-    """Products, densities and embedding."""
-    mu, c = s.groups.species[group], s.shape
-    first, n_a, n_nodes = c.node_start[mu], c.n_a[mu], c.n_nodes[mu]
-    products.products_into(c.left, c.right, first, n_a, n_nodes, s.work.nodes)
-    products.densities_into(s.coefficients.ct, first, n_a, n_nodes, c.n_density[mu], s.work.nodes, s.lanes.rho)
-    energy.embedding_into(c, mu, s.lanes)
-    energy.core_cut_into(c, s.groups, group, s.work, s.lanes, s.reduced)
+def product_densities(s, group):
+    """Nodes and densities."""
+    mu = s.groups.species[group]
+    s.lanes.rho[:] = 0.0
+    products.nodes_into(s.shape, mu, s.work.nodes)
+    products.densities_into(s.shape, mu, s.coefficients.ct, s.work.nodes, s.work.sums, s.lanes.rho)
+
+
+def embedding(s, group):
+    """Embedding and the cutoff by the core energy."""
+    energy.embedding_into(s.shape, s.groups.species[group], s.lanes)
+    energy.core_cut_into(s.shape, s.groups, group, s.work.pairs, s.lanes)
 
 
 def reverse(s, group):
-    """Adjoints of the products."""
-    mu, c = s.groups.species[group], s.shape
-    products.adjoints_into(
-        c.left,
-        c.right,
-        s.coefficients.ct,
-        c.node_start[mu],
-        c.n_a[mu],
-        c.n_nodes[mu],
-        c.n_density[mu],
-        s.lanes.slope,
-        s.work.nodes,
-        s.work.adjoint,
-    )
+    """Adjoints of nodes and of A."""
+    mu, w = s.groups.species[group], s.work
+    products.adjoints_into(s.shape, mu, s.coefficients.ct, s.lanes.slope, w.nodes, w.sums, w.adjoint)
 
 
 def pair_gradients(s, group):
     """Gradients of all pairs."""
-    energy.pair_slopes_into(s.shape, s.groups, group, s.work, s.lanes, s.delta)
+    energy.pair_slopes_into(s.shape, s.groups, group, s.work, s.lanes, s.lanes.slope)
 
 
 def scatter(s, group):
     """Forces and virials from pair gradients."""
-    energy.scatter(s.groups, group, s.shape.n_elements, s.delta, s.structure, s.forces, s.virials)
+    begin, end = s.groups.slots[group, 0], s.groups.slots[group, -1]
+    energy.scatter(
+        begin, end - begin, s.groups.vectors, s.groups.neighbor, s.groups.atoms[group], s.work.gradient, s.owner, s.forces,
+        s.virials, s.work.totals,
+    )  # fmt: skip
 
 
 def displacements(s, group):
-    """Displacement field and its part along the harmonics."""
-    gradient.displacements_into(s.groups, group, s.shape.n_elements, s.structure, s.slopes, s.work, s.delta, s.along_bond)
+    """Displacements along the bonds and turns of the unit vectors."""
+    begin, n = s.groups.slots[group, 0], s.groups.slots[group, -1] - s.groups.slots[group, 0]
+    gradient.constants_into(s.groups.atoms[group], s.structure, s.slopes, s.tangents.constants)
+    for low in range(0, n, CHUNK):
+        gradient.displacements_into(
+            begin, low, min(low + CHUNK, n), s.groups.vectors, s.groups.neighbor, s.slopes.force, s.tangents.constants,
+            s.work.pairs, s.tangents.along, s.tangents.turn,
+        )  # fmt: skip
+
+
+def changes_of_harmonics(s, group):
+    """Changes of the harmonics along the turns; those of the last chunk for all chunks."""
+    c, w, t, n = s.shape, s.work, s.tangents, s.groups.slots[group, -1] - s.groups.slots[group, 0]
+    l_max, width = c.l_max[s.groups.species[group]], w.ylm.shape[1]
+    for low in range(0, n, CHUNK):
+        along_into(l_max, c.sector, c.climb, w.pairs, low, min(low + CHUNK, n), width, w.ylm, t.turn, t.dylm)
 
 
 def tangent_sums(s, group):
-    """Tangents of A; with unit displacements, since the kernel scales its input in place."""
-    gradient.tangent_base_into(s.shape, s.groups, group, s.work, s.ones, s.drho, s.drho_core)
+    """Tangents of A and of the order-1 densities; scaled by one, since slopes are scaled in place."""
+    mu, slots, c, w, t = s.groups.species[group], s.groups.slots[group], s.shape, s.work, s.tangents
+    t.nodes[: c.n_a[mu]] = 0.0
+    t.rho[:] = 0.0
+    stride, width = w.radial.shape[1], w.ylm.shape[1]
+    for nu in range(c.n_elements):
+        b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
+        rows, first = c.n_rows[b], c.row_start[b]
+        for low in range(slots[nu] - slots[0], stop, CHUNK):
+            n = min(CHUNK, stop - low)
+            gradient.scale_rows(n, rows + c.n_density[mu], stride, s.ones, low, t.dradial)
+            pairs.sums_into(rows, first, c.row_l, c.row_a, n, t.dradial, 0, stride, w.ylm, low, width, t.nodes)
+            pairs.sums_into(rows, first, c.row_l, c.row_a, n, t.radial, 0, stride, t.dylm, low, width, t.nodes)
+            pairs.add_columns(c.n_density[mu], t.dradial, stride, rows, 0, n, t.rho)
 
 
-def second_products(s, group):
-    """Tangents, coefficient gradient and second adjoints in the product graph."""
-    mu, c, w, ct = s.groups.species[group], s.shape, s.work, s.coefficients.ct
-    first, n_a, n_nodes, p = c.node_start[mu], c.n_a[mu], c.n_nodes[mu], c.n_density[mu]
-    products.tangents_into(c.left, c.right, first, n_a, n_nodes, w.nodes, w.tangents)
-    products.densities_into(ct, first, n_a, n_nodes, p, w.tangents, s.drho)
-    products.coefficient_gradient_into(first, n_a, n_nodes, p, w.nodes, w.tangents, s.u, s.v, s.dct)
-    products.second_adjoints_into(c.left, c.right, ct, first, n_a, n_nodes, p, s.u, s.v, w.nodes, w.tangents, w.adjoint, w.second)
+def density_tangents(s, group):
+    """Tangents of nodes and densities, and the derivatives of S by them."""
+    mu, w, t = s.groups.species[group], s.work, s.tangents
+    t.rho[:] = 0.0
+    products.node_tangents_into(s.shape, mu, w.nodes, t.nodes)
+    products.density_tangents_into(s.shape, mu, s.coefficients.ct, w.nodes, t.nodes, w.sums, t.sums, t.rho)
+    gradient.density_weights_into(s.shape, mu, s.groups, group, s.lanes, s.structure, s.slopes, t)
+
+
+def second_adjoints(s, group):
+    """Both adjoints and the gradient by the coefficients of the terms."""
+    mu, w, t = s.groups.species[group], s.work, s.tangents
+    products.second_adjoints_into(
+        s.shape, mu, s.coefficients.ct, t.u, t.v, w.nodes, t.nodes, w.sums, t.sums, w.adjoint, t.second, s.dct
+    )
 
 
 def radial_adjoints(s, group):
-    """Adjoints of the radial functions."""
-    gradient.radial_adjoints_into(s.shape, s.groups, group, s.work, s.ones, s.u, s.v)
+    """Derivatives by the polynomials P and Q of each radial function."""
+    mu, slots, c, w, t = s.groups.species[group], s.groups.slots[group], s.shape, s.work, s.tangents
+    for nu in range(c.n_elements):
+        b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
+        for low in range(slots[nu] - slots[0], stop, CHUNK):
+            gradient.radial_adjoints_into(
+                c.n_rows[b], c.row_start[b], c.row_l, c.row_a, c.n_density[mu], low, min(low + CHUNK, stop), w.pairs, t.along,
+                w.ylm, t.dylm, w.ylm.shape[1], w.adjoint, t.second, t.u, t.v, t.radial, t.dradial, t.radial.shape[1],
+            )  # fmt: skip
 
 
-def matrix_gradient(s, group):
-    """Gradient of the contraction matrix, radial base included."""
-    gradient.matrix_gradient_into(s.shape, s.groups, group, s.work, s.dmatrix)
+def outer_products(s, group):
+    """Polynomials again, and the gradient by the contraction matrices."""
+    mu, slots, c, w, t = s.groups.species[group], s.groups.slots[group], s.shape, s.work, s.tangents
+    for nu in range(c.n_elements):
+        b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
+        for low in range(slots[nu] - slots[0], stop, CHUNK):
+            n, width = min(CHUNK, stop - low), w.base.shape[1]
+            radial.base_into(
+                c.kind[b], c.bond[b], c.table, c.table_start[b], c.k_rows[b], w.pairs, low, n, width, w.base, w.dbase
+            )
+            gradient.outer_products_into(
+                c.k_rows[b], c.matrix_start[b], c.n_rows[b] + c.n_density[mu], n, t.radial, t.dradial, t.radial.shape[1], w.base,
+                w.base, width, t.value, t.slope,
+            )  # fmt: skip
 
 
-FORWARD = (geometry, radial_functions, harmonics, sums, product_graph, reverse, pair_gradients, scatter)
-SECOND = (displacements, tangent_sums, second_products, radial_adjoints, matrix_gradient)
+def whole_evaluation(s, group):
+    """`evaluate_group`."""
+    energy.evaluate_group(s.shape, s.coefficients, s.groups, group, s.work, s.lanes, s.owner, s.energies, s.forces, s.virials)
+
+
+def whole_gradient(s, group):
+    """`gradient_group`."""
+    gradient.gradient_group(s.shape, s.coefficients, s.groups, group, s.work, s.lanes, s.tangents, s.structure, s.slopes, s.dct)
+
+
+FIRST = (
+    geometry,
+    radial_arguments,
+    polynomial_base,
+    contraction,
+    harmonics,
+    sums_over_neighbours,
+    product_densities,
+    embedding,
+)
+REVERSE = (reverse, pair_gradients, scatter)
+SECOND = (
+    displacements,
+    changes_of_harmonics,
+    tangent_sums,
+    density_tangents,
+    second_adjoints,
+    radial_adjoints,
+    outer_products,
+)
+WHOLE = (whole_evaluation, whole_gradient)
+
+
+def title(phase: Callable[..., Any]) -> str:
+    """Name of a phase in the tables and in `operations.py`."""
+    return {"product_densities": "products"}.get(phase.__name__, phase.__name__.replace("_", " "))
 
 
 def compiled_loop(phase: Callable[[Any, int], None]) -> Any:
-    """Compiled function of state and number of groups that runs a phase for every group."""
-    compiled = njit(error_model="numpy", nogil=True)(phase)
+    """Compiled function of state, group and number of repeats; as the kernels, without reference counts where possible."""
+    with_arrays = phase in WHOLE
+    step = njit(error_model="numpy", nogil=True, _nrt=with_arrays)(phase)
 
-    @njit(error_model="numpy", nogil=True)
-    def run(state, n_groups, repeats):
+    @njit(error_model="numpy", nogil=True, _nrt=with_arrays)
+    def run(state, group, repeats):
         for _ in range(repeats):
-            for group in range(n_groups):
-                compiled(state, group)
+            step(state, group)
 
     return run
 
 
-def prepare(compiled: Compiled, structures: StructureSet, neighbors: NeighborList) -> State:
-    """Arrays of a case with sensible contents: random adjoints of the loss, and displacements of one."""
+def prepare(compiled: Compiled, structures: StructureSet, neighbors: NeighborList) -> tuple[State, Layout]:
+    """Arrays of a case, with random slopes of the loss."""
     elements = element_indices(compiled.potential, structures.numbers)
     layout = build_layout(compiled.shape, elements, structures, neighbors)
     rng, n_atoms = np.random.default_rng(1), structures.n_atoms
-    n = int((layout.groups.segments[:, -1, LANES] - layout.groups.segments[:, 0, 0]).max(initial=1))
-    coefficients, lanes = compiled.coefficients(compiled.layout.vector()), energy.make_lanes(compiled.shape)
-    slopes = Slopes(np.ones(1), rng.normal(size=(n_atoms, 3)), np.zeros((1, 3, 3)))
-    u, v = rng.normal(size=(2, *lanes.rho.shape))
-    return State(
+    n_structures, groups = structures.n_structures, layout.groups
+    coefficients = compiled.coefficients(compiled.layout.vector())
+    work = pairs.make_work(compiled.shape, coefficients.value.shape[1], int(np.ptp(groups.slots, axis=1).max(initial=1)))
+    slopes = Slopes(np.ones(n_structures), rng.normal(size=(n_atoms, 3)), np.full((n_structures, 3, 3), 0.1))
+    state = State(
         shape=compiled.shape,
         coefficients=coefficients,
-        groups=layout.groups,
+        groups=groups,
         structure=layout.structure,
         slopes=slopes,
-        work=make_work(compiled.shape, n, True),
-        lanes=lanes,
-        reduced=np.empty(LANES),
-        delta=np.empty((3, n)),
-        ones=np.ones(n),
-        along_bond=np.empty(n),
-        drho=np.zeros_like(lanes.rho),
-        drho_core=np.zeros(LANES),
-        u=u,
-        v=v,
+        work=work,
+        lanes=energy.make_lanes(compiled.shape),
+        tangents=gradient.make_tangents(compiled.shape, work, coefficients.value),
+        ones=np.ones((len(work.ylm), LANES)),
+        owner=np.zeros(LANES, dtype=np.int32),
+        energies=np.zeros(n_atoms),
         forces=np.zeros((n_atoms, 3)),
-        virials=np.zeros((n_atoms, 6)),
-        dmatrix=np.zeros_like(coefficients.matrix),
+        virials=np.zeros((n_structures, 6)),
         dct=np.zeros_like(coefficients.ct),
     )
+    return state, layout
 
 
-def python_phases(compiled: Compiled, state: State, n_blocks: int) -> dict[str, Callable[[], Any]]:
+def restore(whole: list[Any], state: State, group: int) -> None:
+    """State of a whole evaluation and gradient of the group, with all sums at zero."""
+    for array in (state.forces, state.virials, state.dct, state.tangents.value, state.tangents.slope):
+        array[:] = 0.0
+    for loop in whole:
+        loop(state, group, 1)
+
+
+def run_times(loop: Any, whole: list[Any], state: State, groups: list[int], repeats: int) -> list[float]:
+    """Times of a phase for one atom, us: sums over the given groups, divided by their atoms."""
+    used, found = sum(int((state.groups.atoms[group] >= 0).sum()) for group in groups), np.zeros(repeats)
+    for group in groups:
+        restore(whole, state, group)
+        once = timed(lambda group=group: loop(state, group, 50), 2)[-1] / 50
+        n = max(1, round(SECONDS / once))
+        for k in range(repeats):
+            restore(whole, state, group)
+            found[k] += timed(lambda group=group, n=n: loop(state, group, n), 1)[0] / n
+    return list(1e6 * found / used)
+
+
+def python_phases(compiled: Compiled, state: State, n_shares: int) -> dict[str, Callable[[], Any]]:
     """What happens once per evaluation or iteration outside the kernels."""
     x = compiled.layout.vector()
-    dmatrix, dct = np.tile(state.dmatrix, (n_blocks, 1, 1)), np.tile(state.dct, (n_blocks, 1, 1))
+    gradients = Coefficients(*(np.zeros((n_shares, *part.shape)) for part in state.coefficients))
     hessian, s = InverseHessian(len(x)), np.linspace(1.0, 2.0, len(x))
+
+    def iteration() -> None:
+        hessian.apply(s)
+        hessian.update(s, s, s)
+
     return {
         "coefficients": lambda: compiled.coefficients(x),
-        "reduction": lambda: compiled.parameter_gradient(dmatrix.sum(axis=0), dct.sum(axis=0)),
-        "update of BFGS": lambda: hessian.update(s, s, s),
+        "reduction": lambda: compiled.parameter_gradient(Coefficients(*(part.sum(axis=0) for part in gradients))),
+        "step and update of BFGS": iteration,
     }
 
 
@@ -218,21 +362,49 @@ def timed(function: Callable[[], Any], repeats: int) -> list[float]:
     return times
 
 
-def measure(options: Options) -> Iterator[Row]:
-    """Times of all phases for every shape, per atom; what is outside the kernels, per call."""
-    loops = {phase.__name__.replace("_", " "): compiled_loop(phase) for phase in (*FORWARD, *SECOND)}
+def shares(found: dict[str, list[float]], flops: dict[str, float], peak: float) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Share of the peak (Gflop/s) of every phase and of the two passes; the second one's is that of all its phases."""
+    whole = {
+        "whole evaluation": sum(flops[title(phase)] for phase in (*FIRST, *REVERSE)),
+        "whole gradient": sum(flops[title(phase)] for phase in (*FIRST, *SECOND)),
+    }
+    for name, times in found.items():
+        if name in flops or name in whole:
+            work = whole[name] if name in whole else flops[name]
+            rates = [work / us * 1e-3 / peak for us in times]
+            yield name, {"median": float(np.median(rates)), "minimum": min(rates), "runs": len(rates)}
+
+
+def measure(options: Options, peaks: dict[str, float]) -> Iterator[Row]:
+    """Times of all phases for every shape, per atom, and their shares of the peak; what is outside the kernels, per call."""
+    whole = [compiled_loop(phase) for phase in WHOLE]
+    loops = {title(phase): compiled_loop(phase) for phase in (*FIRST, *REVERSE, *SECOND)}
+    loops |= {title(phase): loop for phase, loop in zip(WHOLE, whole, strict=True)}
     for name in shape_names(options):
         shape = load_shape(name, options.shared, options.quick)
         compiled, structures = compile_potential(shape.potential), StructureSet.from_ase([shape.atoms])
         neighbors = build(structures, shape.potential.cutoff)
-        state, n_atoms = prepare(compiled, structures, neighbors), structures.n_atoms
-        n_groups = len(state.groups.species)
-        size = {"atoms": n_atoms, "neighbours": neighbors.n_pairs / n_atoms, "functions": shape.potential.n_functions}
-        for title, loop in loops.items():
-            timed(lambda loop=loop, state=state, n=n_groups: loop(state, n, 1), 2)
-            times = timed(lambda loop=loop, state=state, n=n_groups: loop(state, n, 5), options.repeats)
-            yield Row("phases", name, title, "µs/atom", 1, **summary(times, 1e6 / n_atoms / 5), **size, synthetic=shape.synthetic)
-        for title, function in python_phases(compiled, state, 64).items():
+        (state, _), n_atoms = prepare(compiled, structures, neighbors), structures.n_atoms
+        chosen = sorted({int(k) for k in np.linspace(0, len(state.groups.species) - 1, N_GROUPS)})
+        common = {
+            "neighbours": neighbors.n_pairs / n_atoms,
+            "functions": shape.potential.n_functions,
+            "synthetic": shape.synthetic,
+        }
+        common["atoms"] = n_atoms
+        found = {}
+        for quantity, loop in loops.items():
+            found[quantity] = run_times(loop, whole, state, chosen, options.repeats)
+            yield Row("phases", name, quantity, "µs/atom", 1, **summary(found[quantity]), **common)
+        for quantity, parts in (("evaluation", (*FIRST, *REVERSE)), ("gradient", (*FIRST, *SECOND))):
+            sums = np.sum([found[title(phase)] for phase in parts], axis=0)
+            yield Row("phases", name, f"phases of {quantity}, sum", "µs/atom", 1, **summary(sums), **common)
+        counted = evaluation_operations(compiled, structures, neighbors).phases
+        counted |= gradient_operations(compiled, structures, neighbors)
+        if peaks.get("fma_1"):
+            flops = {phase: value / n_atoms for phase, value in counted.items()}
+            for quantity, fields in shares(found, flops, peaks["fma_1"]):
+                yield Row("phases", name, f"{quantity}, share of the peak", "", 1, **fields, **common)
+        for quantity, function in python_phases(compiled, state, 64).items():
             timed(function, 1)
-            times = timed(function, options.repeats)
-            yield Row("phases", name, title, "µs", 1, **summary(times, 1e6), **size, synthetic=shape.synthetic)
+            yield Row("phases", name, quantity, "µs", 1, **summary(timed(function, options.repeats), 1e6), **common)

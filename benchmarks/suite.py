@@ -38,11 +38,11 @@ def machine_rows(peaks: dict[str, float]) -> Iterator[Row]:
             yield Row("machine", "peak", title, unit, threads, value, value, 1)
 
 
-def measure_phases(options: Options) -> Iterable[Row]:
+def measure_phases(options: Options, peaks: dict[str, float]) -> Iterable[Row]:
     """Single kernels; imported here because only this section depends on their signatures."""
     import phases
 
-    return phases.measure(options)
+    return phases.measure(options, peaks)
 
 
 def sections(peaks: dict[str, float]) -> dict[str, Section]:
@@ -58,7 +58,7 @@ def sections(peaks: dict[str, float]) -> dict[str, Section]:
         "lists": lambda options: measure_evaluation.measure_lists(options),
         "loss": lambda options: measure_loss.measure(options, measure_loss.case_names(options)),
         "start": lambda options: measure_start.measure(1 if options.quick else min(options.repeats, 5)),
-        "phases": measure_phases,
+        "phases": lambda options: measure_phases(options, peaks),
         "peers": measure_peers.measure,
     }
 
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     chosen = given.only or [name for name in sections({}) if name != "peers" or options.peers]
     description = machine.describe()
-    peaks = machine.peaks(given.quick) if {"machine", "evaluation"} & set(chosen) else {}
+    peaks = machine.peaks(given.quick) if {"machine", "evaluation", "phases"} & set(chosen) else {}
     print("\n".join(f"{name}: {value}" for name, value in description.items()), flush=True)
     if description["load"] > BUSY:
         print(f"\nwarning: other jobs are running (load {description['load']:.1f}); times will be too long", flush=True)

@@ -49,6 +49,19 @@ def test_suite__prints_a_table_and_writes_it(tmp_path):
     assert "| Cu-III (synthetic) | 1 | energies and forces |" in done.stdout
 
 
+@pytest.mark.slow
+def test_suite__times_every_phase_and_its_share_of_the_peak(tmp_path):
+    done = run_suite(tmp_path, "--only", "phases")
+    assert done.returncode == 0, done.stderr
+    frame = pq.read_table(tmp_path / "suite.parquet").to_pandas()
+    assert (frame["median"] > 0).all()
+    shares = frame[frame.quantity.str.endswith(", share of the peak")]
+    assert (shares["median"] < 1).all()
+    timed = {"geometry", "contraction", "products", "pair gradients", "outer products", "whole evaluation", "whole gradient"}
+    assert timed <= set(frame.quantity)
+    assert {f"{name}, share of the peak" for name in timed} <= set(shares.quantity)
+
+
 def test_suite__names_sections_that_fail(tmp_path):
     done = run_suite(tmp_path, "--only", "peers", "lists")
     assert done.returncode == 1
