@@ -1,69 +1,53 @@
-"""Deterministic, atomic reading and writing of the pipeline's Parquet tables and YAML files.
+"""Deterministic, atomic reading and writing of the pipeline's Parquet tables; other files: `acefit.files`, offered here too.
 
 Every table follows a contract of `acefit.artifact_contracts`; the file's metadata say which one, its version, the units,
 which step and which version of acefit wrote it and from what. The meaning of single columns is not here but in the contracts.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
-import uuid
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.errors import ArtifactError
+from acefit.files import CURE, atomic_path, file_digest, input_digests, read_yaml, write_text, write_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "atomic_path",
+    "file_digest",
+    "input_digests",
+    "read_arrays",
+    "read_frame",
+    "read_provenance",
+    "read_table",
+    "read_yaml",
+    "to_arrays",
+    "write_table",
+    "write_text",
+    "write_yaml",
+]
 
 _KEY = b"acefit"
-_YAML_HEADER, _YAML_END = "# written by acefit ", "...\n"
-_CURE = "delete it and run the pipeline again, which writes it anew"
 
 ROWS_AT_ONCE = 2**16
 """Rows of a table that are in memory together where it is read in pieces."""
 
-TableLike: TypeAlias = Mapping[str, Any] | pd.DataFrame | pa.Table
-
-
-@contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path` that replaces it when the block ends without an error.
-
-    The content is synchronised to disk before the rename, so that a crash leaves the old file or the new one, never a part.
-    Missing folders are created.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def file_digest(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}; run the stage that writes it first") from error
-
-
-def input_digests(*paths: str | os.PathLike[str]) -> dict[str, str]:
-    """Map file name -> digest of the given files, for the provenance of what is made from them."""
-    return {Path(path).name: file_digest(path) for path in paths}
+TableLike: TypeAlias = "Mapping[str, Any] | pd.DataFrame | pa.Table"
 
 
 def _arrow_type(dtype: str) -> pa.DataType:
@@ -82,7 +66,8 @@ def _contract(name: str) -> Contract:
 def _columns_of(table: TableLike) -> dict[str, Any]:
     if isinstance(table, pa.Table):
         return {name: table.column(name) for name in table.column_names}
-    if isinstance(table, pd.DataFrame):
+    pandas = sys.modules.get("pandas")  # whoever has a data frame has loaded it
+    if pandas is not None and isinstance(table, pandas.DataFrame):
         return {str(name): table[name].to_numpy() for name in table.columns}
     return dict(table)
 
@@ -197,13 +182,13 @@ def _readable(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
-        raise ArtifactError(f"{path} is not a complete Parquet file ({first}); {_CURE}") from error
+        raise ArtifactError(f"{path} is not a complete Parquet file ({first}); {CURE}") from error
 
 
 def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
     raw = (schema.metadata or {}).get(_KEY)
     if raw is None:
-        raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {_CURE}")
+        raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {CURE}")
     return json.loads(raw)
 
 
@@ -215,15 +200,15 @@ def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str
     if header["schema_version"] != contract.version:
         raise ArtifactError(
             f"{path} has version {header['schema_version']} of the table {contract.name!r}, written by acefit "
-            f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {_CURE}"
+            f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {CURE}"
         )
     known = {column.name: column.dtype for column in contract.columns}
     for name, dtype in known.items():
         if name not in schema.names or schema.field(name).type != _arrow_type(dtype):
-            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {_CURE}")
+            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {CURE}")
     unknown = [name for name in schema.names if name not in known]
     if unknown and contract.extra is None:
-        raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {_CURE}")
+        raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {CURE}")
     return header
 
 
@@ -252,7 +237,7 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
         table = pq.read_table(path, memory_map=False, partitioning=None)
     header = _check_schema(table.schema, path, contract)
     if header["content"] != _content_digest(table.schema, lambda name: table.column(name).chunks):
-        raise ArtifactError(f"{path} was altered after acefit wrote it; {_CURE}")
+        raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
     return table
 
 
@@ -273,7 +258,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
 
         content = _content_digest(file.schema_arrow, parts_of)
     if header["content"] != content:
-        raise ArtifactError(f"{path} was altered after acefit wrote it; {_CURE}")
+        raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
 
 
 def iterate_arrays(
@@ -320,83 +305,8 @@ def read_arrays(path: str | os.PathLike[str], contract_name: str) -> dict[str, n
 
 def read_frame(path: str | os.PathLike[str], contract_name: str) -> pd.DataFrame:
     """Read a table as a data frame, fixed-size lists as arrays per row (see `read_table` for the checks and errors)."""
+    # Loading pandas takes longer than reading a table, and most stages only want arrays
+    import pandas as pd
+
     arrays = to_arrays(read_table(path, contract_name))
     return pd.DataFrame({name: list(values) if values.ndim > 1 else values for name, values in arrays.items()})
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy scalars, arrays, tuples and paths into what YAML has."""
-    if isinstance(value, Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, Path):
-        return str(value)
-    return value
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML without aliases, and with floats that every YAML reader takes for floats."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
-    text = repr(float(value))
-    if text in ("inf", "-inf", "nan"):
-        text = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}[text]
-    elif "e" in text and "." not in text:
-        text = text.replace("e", ".0e")  # YAML 1.1 reads 1e-08 as a string
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
-
-
-_Dumper.add_representer(float, _represent_float)
-
-
-def write_text(text: str, path: str | os.PathLike[str]) -> None:
-    """Write a text file atomically, UTF-8."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_yaml(content: Any, path: str | os.PathLike[str]) -> None:
-    """Write YAML atomically, keys in the given order, floats with all their digits.
-
-    A first comment names the writer, and the end-of-document mark at the end shows that nothing was cut off.
-
-    Raises
-    ------
-    ArtifactError
-        If the content has something YAML cannot hold.
-    """
-    try:
-        text = yaml.dump(_plain(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    except yaml.YAMLError as error:
-        raise ArtifactError(f"cannot write {path}: {error}") from error
-    write_text(f"{_YAML_HEADER}{__version__}\n{text}{_YAML_END}", path)
-
-
-def read_yaml(path: str | os.PathLike[str]) -> Any:
-    """Read a YAML file, written by `write_yaml` or by hand.
-
-    Raises
-    ------
-    ArtifactError
-        If the file is missing, empty, is not YAML, or was written by `write_yaml` and its end is cut off.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ArtifactError(f"{path} is not a readable YAML file ({str(error).splitlines()[0]}); {_CURE}") from error
-    if not text.strip():
-        raise ArtifactError(f"{path} is empty; {_CURE}")
-    if text.startswith(_YAML_HEADER) and not text.endswith(_YAML_END):
-        raise ArtifactError(f"{path} is cut off before its end; {_CURE}")
-    return content

@@ -177,6 +177,7 @@ def _module_imports(file: Path, module: str) -> frozenset[str]:
     return frozenset(visitor.names)
 
 
+@cache
 def _init_content(file: Path) -> bytes:
     """What a package's `__init__` executes when one of its modules is imported; not its version, text or functions."""
     body = ast.parse(file.read_text(encoding="utf-8")).body
@@ -232,9 +233,14 @@ def step_closure(step: str, package: Path = PACKAGE) -> tuple[dict[str, Path], s
 def _data_files(modules: dict[str, Path], package: Path) -> Iterator[Path]:
     """Files beside the sources that one of the modules mentions by name."""
     sources = "\n".join(file.read_text(encoding="utf-8") for file in modules.values())
-    for path in sorted(package.rglob("*")):
-        if path.is_file() and path.suffix not in {".py", ".pyc", ".nbi", ".nbc"} and path.name in sources:
-            yield path
+    return (path for path in _other_files(package) if path.name in sources)
+
+
+@cache
+def _other_files(package: Path) -> tuple[Path, ...]:
+    """What lies in the package besides sources and compiled code."""
+    ignored = {".py", ".pyc", ".nbi", ".nbc"}
+    return tuple(path for path in sorted(package.rglob("*")) if path.suffix not in ignored and path.is_file())
 
 
 @cache
@@ -277,7 +283,13 @@ def _versions(names: set[str]) -> Iterator[str]:
     """Versions of the distributions that provide the imported names; the standard library has none."""
     for name in sorted(names - set(sys.stdlib_module_names)):
         for distribution in _DISTRIBUTIONS.get(name, (name,)):
-            try:
-                yield f"{distribution} {version(distribution)}"
-            except PackageNotFoundError:
-                yield f"{distribution} absent"  # an optional package
+            yield f"{distribution} {_version(distribution)}"
+
+
+@cache
+def _version(distribution: str) -> str:
+    """Version of a distribution; an optional one may be absent."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "absent"

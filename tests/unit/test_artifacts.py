@@ -1,26 +1,17 @@
-import os
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from acefit import artifacts
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.artifacts import (
-    atomic_path,
-    file_digest,
-    input_digests,
     read_arrays,
     read_frame,
     read_provenance,
     read_table,
-    read_yaml,
     write_table,
-    write_text,
-    write_yaml,
 )
 from acefit.errors import ArtifactError
 
@@ -154,85 +145,3 @@ def test_read_table__notices_alterations(tmp_path):
     rewrite(path, lambda t: t.drop_columns(["more", "flag"]))
     with pytest.raises(ArtifactError, match="lacks the column 'flag' of type bool"):
         read_table(path, "plain")
-
-
-def write_half(path):
-    with atomic_path(path) as temporary:
-        temporary.write_text("half of the n")
-        raise RuntimeError("power cut")
-
-
-def test_atomic_path__keeps_the_old_file_when_writing_fails(tmp_path):
-    path = tmp_path / "t"
-    write_text("old", path)
-    with pytest.raises(RuntimeError, match="power cut"):
-        write_half(path)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_atomic_path__obeys_the_umask(tmp_path):
-    old = os.umask(0o027)
-    try:
-        write_text("x", tmp_path / "t")
-    finally:
-        os.umask(old)
-    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o640
-
-
-def test_yaml__keeps_order_digits_and_numbers(tmp_path):
-    content = {
-        "z": 1e-8,
-        "a": [0.1 + 0.2, 5.0, float("inf"), -float("inf"), 1e300],
-        "n": np.float64(2.5),
-        "k": np.arange(2),
-        "b": np.bool_(True),
-        "t": (1, "x: y"),
-        "p": tmp_path,
-        "none": None,
-        "text": "Å",
-    }
-    write_yaml(content, tmp_path / "f.yaml")
-    read = read_yaml(tmp_path / "f.yaml")
-    assert list(read) == list(content)
-    assert read["z"] == 1e-8
-    assert read["a"] == [0.1 + 0.2, 5.0, float("inf"), -float("inf"), 1e300]
-    assert (read["n"], read["k"], read["b"], read["t"], read["p"]) == (2.5, [0, 1], True, [1, "x: y"], str(tmp_path))
-    assert yaml.safe_load((tmp_path / "f.yaml").read_text()) == read
-    write_yaml(float("nan"), tmp_path / "n.yaml")
-    assert np.isnan(read_yaml(tmp_path / "n.yaml"))
-
-
-def test_yaml__notices_missing_broken_empty_and_truncated_files(tmp_path):
-    path = tmp_path / "f.yaml"
-    with pytest.raises(ArtifactError, match=r"f\.yaml does not exist"):
-        read_yaml(path)
-    path.write_text("a: [1")
-    with pytest.raises(ArtifactError, match=r"f\.yaml is not a readable YAML file"):
-        read_yaml(path)
-    path.write_text("")
-    with pytest.raises(ArtifactError, match=r"f\.yaml is empty"):
-        read_yaml(path)
-    write_yaml({"a": 1, "b": 2}, path)
-    path.write_text(path.read_text().replace("b: 2\n...\n", ""))
-    with pytest.raises(ArtifactError, match=r"f\.yaml is cut off"):
-        read_yaml(path)
-
-
-def test_yaml__reads_files_written_by_hand(tmp_path):
-    (tmp_path / "f.yaml").write_text("a: 1\n")
-    assert read_yaml(tmp_path / "f.yaml") == {"a": 1}
-
-
-def test_write_yaml__refuses_objects(tmp_path):
-    with pytest.raises(ArtifactError, match="cannot write"):
-        write_yaml({"a": object()}, tmp_path / "f.yaml")
-
-
-def test_digests__are_those_of_the_content(tmp_path):
-    write_text("abc", tmp_path / "f")
-    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert file_digest(tmp_path / "f") == digest
-    assert input_digests(tmp_path / "f") == {"f": digest}
-    with pytest.raises(ArtifactError, match="cannot read"):
-        file_digest(tmp_path / "g")

@@ -18,6 +18,7 @@ from acefit.errors import DataError
 from acefit.workflow import available_threads, job_context, limit_threads, step_closure, step_digest
 
 PACKAGE = workflow.PACKAGE
+CACHED = ("module_imports", "init_content", "other_files", "version")
 
 
 def fake_job(folder, threads=1):
@@ -152,9 +153,14 @@ def package(tmp_path):
     return root
 
 
+def forget():
+    """Sources do not change while a process runs, except here."""
+    for function in (step_digest, *(getattr(workflow, f"_{name}") for name in CACHED)):
+        function.cache_clear()
+
+
 def digests(package):
-    step_digest.cache_clear()
-    workflow._module_imports.cache_clear()
+    forget()
     return {name: step_digest(name, package) for name in "abc"}
 
 
@@ -206,6 +212,7 @@ def test_step_digest__notices_another_version_of_an_imported_package(package, mo
     before = digests(package)
     monkeypatch.setattr(workflow, "version", lambda name: "0.0")
     after = digests(package)
+    forget()
     assert [step for step in before if before[step] != after[step]] == ["a"]
 
 
@@ -228,8 +235,7 @@ def test_step_digest__an_edited_kernel_moves_what_evaluates_and_not_the_data_ste
     before = {step: step_digest(step, copy) for step in steps()}
     with (copy / "kernels" / "radial.py").open("a") as file:
         file.write("\nEDITED = 1\n")
-    step_digest.cache_clear()
-    workflow._module_imports.cache_clear()
+    forget()
     after = {step: step_digest(step, copy) for step in steps()}
     changed = {step for step in before if before[step] != after[step]}
     assert {"fit", "predict"} <= changed
@@ -252,8 +258,7 @@ def test_package_inits__import_nothing():
 
 
 def test_step_digest__is_fast():
-    step_digest.cache_clear()
-    workflow._module_imports.cache_clear()
+    forget()
     start = time.process_time()
     for step in steps():
         step_digest(step)

@@ -4,9 +4,9 @@ from functools import cache
 from pathlib import Path
 
 from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
-from acefit.artifacts import read_yaml
 from acefit.config import loading, stages
 from acefit.errors import AcefitError
+from acefit.files import read_yaml
 from acefit.fit.memory import optimizer_bytes
 from acefit.workflow import step_digest
 from snakemake.exceptions import WorkflowError

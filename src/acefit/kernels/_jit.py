@@ -3,7 +3,8 @@
 Compiled code is kept on disk in a folder whose name holds a hash of all kernel sources, of numba's version and of
 the processor, so that code compiled from other sources can never be picked up: numba itself looks only at the file of
 the outermost function. The folder is `$ACEFIT_KERNEL_CACHE`, by default `~/.cache/acefit`; the value `off` turns the
-cache off.
+cache off. One process at a time compiles into a folder: others that start meanwhile wait and load what it made. What cannot be
+loaded from the folder is compiled anew.
 
 Floating point: sums may be reordered within one atom's loop (`reassoc`) and multiply-adds fused (`contract`), which
 vectorises reductions; the compiled code is the same for any number of threads, so results do not depend on it. NaN and
@@ -11,14 +12,25 @@ infinity keep their meaning.
 """
 
 import hashlib
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import llvmlite.binding
 import numba
 from numba import config, njit
+from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: processes that start at once each compile
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
 
 LANES = 8
 """Atoms of one species that go through the product graph side by side (one AVX-512 or two AVX2 registers)."""
@@ -50,19 +62,104 @@ def cache_directory() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+class Turn:
+    """Right to compile into a folder, from the first kernel that is missing there until the kernel that needs it is done.
+
+    Parameters
+    ----------
+    folder : folder of compiled kernels
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+        self._file: IO[bytes] | None = None
+        self._depth = 0
+        self._told: set[str] = set()
+
+    @contextmanager
+    def until_done(self) -> Iterator[None]:
+        """Give the turn back at the end of the outermost block, if it was taken inside."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth and self._file is not None:
+                self._file.close()  # which unlocks it
+                self._file = None
+
+    def take(self) -> bool:
+        """Wait until no other process compiles; False if this one has the turn already, or where files cannot be locked."""
+        if self._file is not None or fcntl is None:
+            return False
+        file = self.path.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._tell("another process compiles the kernels; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def announce(self) -> None:
+        """Say once that kernels are compiled, which takes longer than a start should."""
+        self._tell("compiling kernels, once for this machine and version of acefit")
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            log.info(text)
+        self._told.add(text)
+
+
+class SharedCache(FunctionCache):
+    """Numba's cache of one kernel on disk, shared by processes that may start at once."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Compiled code for a signature; None if this process is to compile it."""
+        found = self._load(sig, target_context)
+        if found is None and _TURN is not None:
+            if _TURN.take():
+                found = self._load(sig, target_context)  # perhaps the other process has made it
+            if found is None:
+                _TURN.announce()
+        return found
+
+    def _load(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # cut off, or made with types that do not exist here: whatever unpickling raises
+            log.debug("%s cannot be loaded and is compiled again: %s: %s", self, type(error).__name__, error)
+            self.flush()
+            return None
+
+
 _CACHE = cache_directory()
+_TURN = None if _CACHE is None else Turn(_CACHE)
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
-    if _CACHE is None:
-        return njit(error_model="numpy", **options)(function)
+    dispatcher = njit(error_model="numpy", **options)(function)
+    if _CACHE is None or _TURN is None:
+        return dispatcher
     settings: Any = config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(_CACHE)
     try:
-        return njit(error_model="numpy", cache=True, **options)(function)
+        # what `cache=True` does, with our class
+        dispatcher._cache = SharedCache(function)
     finally:
         settings.CACHE_DIR = before
+    load_or_compile, turn = dispatcher.compile, _TURN
+
+    def in_turn(signature: Any) -> Any:
+        with global_compiler_lock, turn.until_done():
+            return load_or_compile(signature)
+
+    dispatcher.compile = in_turn
+    return dispatcher
 
 
 def kernel(function: Callable[..., Any]) -> Any:
