@@ -1,10 +1,10 @@
 """Where the time of an evaluation and of a gradient goes: single kernels by themselves on the arrays of a real case.
 
-`FIRST`, `REVERSE` and `SECOND` name the phases; each calls one kernel on the state of one group of atoms. They follow the signatures
-of the kernels and are what to adapt when these change. A few groups of a case are measured: the state is that of a whole
-evaluation and gradient of the group, restored before every run; within a run the phase is repeated in compiled code, and writes the
-same numbers each time or adds to sums that begin at zero. So everything is in the caches, and times do not add up to that of an
-evaluation. The shares of the peak are those of the operations that `operations.py` counts.
+`FIRST`, `REVERSE` and `SECOND` name the phases; each calls one kernel on the state of one group of atoms. They follow the
+signatures of the kernels and are what to adapt when these change. A few groups of a case are measured: the state is that of a
+whole evaluation and gradient of the group, restored before every run; within a run the phase is repeated in compiled code, and
+writes the same numbers each time or adds to sums that begin at zero. So everything is in the caches, and times do not add up to
+that of an evaluation. The shares of the peak are those of the operations that `operations.py` counts.
 
 The loops are compiled without a cache. They hand kernels arrays and types of `acefit` only: numba's index of cached kernels holds
 the types of their arguments, and one of this module would make it unreadable for everybody else.
