@@ -5,9 +5,10 @@ the signatures of the kernels and are what to adapt when these change. A few gro
 that of a whole evaluation and gradient of the group, restored before every run; within a run the phase is repeated in
 compiled code, and writes the same numbers each time or adds to sums that begin at zero. So everything is in the caches,
 and times do not add up to that of an evaluation. The shares of the peak are those of the operations that
-`operations.py` counts. The loops are compiled without a cache. They hand kernels arrays and types of `acefit` only:
-numba's index of cached kernels holds the types of their arguments, and one of this module would make it unreadable for
-everybody else.
+`operations.py` counts.
+
+The loops are compiled without a cache. They hand kernels arrays and types of `acefit` only: numba's index of cached
+kernels holds the types of their arguments, and one of this module would make it unreadable for everybody else.
 """
 
 from __future__ import annotations

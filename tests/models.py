@@ -1,5 +1,7 @@
 """Small random potentials and structures for the tests of the model and of the loss."""
 
+from dataclasses import replace
+
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -35,9 +37,13 @@ def random_potential(
     orders=None,
     seed=0,
     scale=0.3,
+    gaps=False,
     **bond_options,
 ):
-    """Potential of the first n_elements of ELEMENTS; bonds differ in radial base, cutoff and windows."""
+    """Potential of the first n_elements of ELEMENTS; bonds differ in radial base, cutoff and windows.
+
+    With gaps, functions of order >= 2 are left out such that each bond lacks some l, at either end or in between.
+    """
     elements = ELEMENTS[:n_elements]
     bonds = {}
     for number, pair in enumerate(p for p in sorted(CUTOFFS) if p[:2] in elements and p[2:] in elements):
@@ -68,7 +74,19 @@ def random_potential(
         "bonds": bonds,
         "functions": {"ALL": {"nradmax_by_orders": n_by_order, "lmax_by_orders": l_by_order}},
     }
-    return randomized(build_target(section), seed, scale)
+    target = build_target(section)
+    return randomized(without_some_l(target) if gaps else target, seed, scale)
+
+
+def without_some_l(potential):
+    """Like elements lack l = 0 and 2, unlike ones l = 1 and everything from 3 on."""
+
+    def is_kept(function):
+        pairs = [(element == function.elements[0], l) for element, l in zip(function.elements[1:], function.ls, strict=True)]
+        return function.order == 1 or not any(l in (0, 2) if is_like else l == 1 or l > 2 for is_like, l in pairs)
+
+    blocks = [replace(block, functions=tuple(filter(is_kept, block.functions))) for block in potential.blocks]
+    return replace(potential, blocks=type(potential.blocks)(blocks))
 
 
 def randomized(potential, seed=0, scale=0.3):

@@ -18,6 +18,8 @@ CASES = [
     # Orders apart: only order 1, and higher orders without radial functions of order 1
     {"n_elements": 2, "orders": ((3,), (0,))},
     {"n_elements": 1, "orders": ((1, 2, 1, 0, 0, 1), (0, 3, 2, 0, 0, 1))},
+    # Bonds of one element with different l, and without some in between
+    {"n_elements": 2, "orders": ((3, 2, 1), (0, 3, 3)), "gaps": True},
 ]
 
 
@@ -63,6 +65,14 @@ def test_projections__equal_the_naive_twin(case):
             core, cut = naive.core_and_cut(potential, centre, neighbors)
             np.testing.assert_allclose(found.cut[row], cut, atol=1e-12 * (1 + core))
             row += 1
+
+
+def test_random_potential__with_gaps_has_bonds_that_lack_some_l():
+    compiled = compiled_case(CASES[-1])[1]
+    shape, found = compiled.shape, []
+    for start, n in zip(shape.row_start, shape.n_rows, strict=True):
+        found.append(sorted(set(shape.row_l[start : start + n].tolist())))
+    assert found == [[1, 3], [0, 2], [0, 2], [1, 3]]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -37,6 +37,11 @@ def test_gradient__with_and_without_core(mode):
         assert_directional(loss, loss.layout.vector())
 
 
+def test_gradient__of_bonds_that_lack_some_l():
+    loss = random_loss(random_potential(2, orders=((3, 2, 1), (0, 3, 3)), gaps=True), SETTINGS)
+    assert_directional(loss, loss.layout.vector())
+
+
 def test_gradient__at_zero_coefficients_is_finite():
     """All densities vanish there; the linear terms still have a slope."""
     loss = random_loss(random_potential(2), SETTINGS)

@@ -6,7 +6,7 @@ from ase import Atoms
 
 import naive
 from acefit.basis.compiled import compile_potential
-from acefit.evaluation.predict import predict_compiled
+from acefit.evaluation.predict import predict_compiled, project_compiled
 from models import RADBASES, prepared, random_potential
 
 
@@ -33,6 +33,17 @@ def test_energies__of_dimers_equal_the_naive_twin_across_all_windows(mode, dista
     found = predict_compiled(compiled, compiled.layout.vector(), *prepared(atoms, potential.cutoff)).atomic_energies
     expected = naive.atomic_energies(potential, atoms)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (1 + np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("distance", [1.0, 2.29, 2.31, 3.0])
+def test_energies__zbl_without_width_is_switched_at_the_inner_cutoff(distance):
+    potential = random_potential(1, mode="zbl", delta_in=0.0)
+    compiled, atoms = compile_potential(potential), Atoms("Al2", [[0, 0, 0], [0, 0, distance]])
+    x, prepared_atoms = compiled.layout.vector(), prepared(atoms, potential.cutoff)
+    found = predict_compiled(compiled, x, *prepared_atoms).atomic_energies
+    expected = naive.atomic_energies(potential, atoms)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (1 + np.abs(expected).max()))
+    assert set(project_compiled(compiled, x, *prepared_atoms).cut) == {float(distance > 2.3)}
 
 
 def test_energies__zbl_takes_the_pair_that_is_deepest_inside_its_own_window():

@@ -8,7 +8,7 @@ from acefit.kernels import products
 from acefit.kernels._jit import LANES
 from models import random_potential
 
-N_A, N_NODES, P = 5, 9, 2
+N_A, N_NODES, P_MAX = 5, 9, 3
 SKIPPED = 2  # entries of another element before those of this one
 MU = 1
 
@@ -16,7 +16,8 @@ MU = 1
 class Graph:
     """Random nodes and terms of element MU, behind entries of another element."""
 
-    def __init__(self):
+    def __init__(self, p):
+        self.p = p
         rng = np.random.default_rng(1)
         operands = np.array([rng.integers(0, N_A + t, 2) for t in range(N_NODES)])
         operands[3, 1] = operands[3, 0]  # a square
@@ -34,7 +35,7 @@ class Graph:
             n_a=np.array([0, N_A]),
             n_nodes=np.array([SKIPPED, N_NODES]),
             node_start=np.array([0, SKIPPED]),
-            n_density=np.array([1, P]),
+            n_density=np.array([1, p]),
             left=np.concatenate([other, operands[:, 0]]).astype(np.int32),
             right=np.concatenate([other, operands[:, 1]]).astype(np.int32),
             outer_start=np.array([0, SKIPPED, SKIPPED + len(sizes)]),
@@ -44,8 +45,8 @@ class Graph:
         )
         self.n_outer = len(sizes)
         self.a, self.da = rng.normal(size=(2, N_A, LANES))
-        self.ct = rng.normal(size=(P, SKIPPED + len(self.terms)))
-        self.u, self.v = rng.normal(size=(2, P, LANES))
+        self.ct = rng.normal(size=(P_MAX, SKIPPED + len(self.terms)))
+        self.u, self.v = rng.normal(size=(2, P_MAX, LANES))
 
     def nodes(self, a):
         rows = list(a)
@@ -59,14 +60,14 @@ class Graph:
         return np.array([rows[o] * rows[i] for o, i in self.terms])
 
     def rho(self, a):
-        return self.ct[:, SKIPPED:] @ self.values(a)
+        return self.ct[: self.p, SKIPPED:] @ self.values(a)
 
     def evaluated(self):
         """Nodes, tangents, sums and their tangents by the kernels, and the densities and their tangents."""
         nodes, tangents = np.full((2, N_A + N_NODES, LANES), np.nan)
         nodes[:N_A], tangents[:N_A] = self.a, self.da
-        sums, dsums = np.full((2, self.n_outer, P, LANES), np.nan)
-        rho, drho = np.ones((2, P, LANES))
+        sums, dsums = np.full((2, self.n_outer, P_MAX, LANES), np.nan)
+        rho, drho = np.ones((2, P_MAX, LANES))
         products.nodes_into(self.shape, MU, nodes)
         products.densities_into(self.shape, MU, self.ct, nodes, sums, rho)
         products.node_tangents_into(self.shape, MU, nodes, tangents)
@@ -74,9 +75,9 @@ class Graph:
         return nodes, tangents, sums, dsums, rho, drho
 
 
-@pytest.fixture(scope="module")
-def graph():
-    return Graph()
+@pytest.fixture(scope="module", params=range(1, P_MAX + 1))
+def graph(request):
+    return Graph(request.param)
 
 
 def derivative(function, x, h=1e-30):
@@ -98,18 +99,22 @@ def test_node_tangents_into__is_the_derivative_along_the_given_direction(graph):
 
 
 def test_densities_into__adds_the_terms(graph):
-    np.testing.assert_allclose(graph.evaluated()[4], 1.0 + graph.rho(graph.a), rtol=1e-12)
+    rho = graph.evaluated()[4]
+    np.testing.assert_allclose(rho[: graph.p], 1.0 + graph.rho(graph.a), rtol=1e-12)
+    assert (rho[graph.p :] == 1.0).all()
 
 
 def test_density_tangents_into__adds_the_derivative_along_the_given_direction(graph):
-    np.testing.assert_allclose(graph.evaluated()[5], 1.0 + tangent(graph.rho, graph), rtol=1e-12)
+    drho = graph.evaluated()[5]
+    np.testing.assert_allclose(drho[: graph.p], 1.0 + tangent(graph.rho, graph), rtol=1e-12)
+    assert (drho[graph.p :] == 1.0).all()
 
 
 def test_adjoints_into__is_the_derivative_by_a(graph):
     adjoint = np.full((N_A + N_NODES, LANES), np.nan)
     nodes, _, sums, *_ = graph.evaluated()
     products.adjoints_into(graph.shape, MU, graph.ct, graph.u, nodes, sums, adjoint)
-    expected = derivative(lambda a: (graph.u * graph.rho(a)).sum(), graph.a).reshape(N_A, LANES)
+    expected = derivative(lambda a: (graph.u[: graph.p] * graph.rho(a)).sum(), graph.a).reshape(N_A, LANES)
     np.testing.assert_allclose(adjoint[:N_A], expected, rtol=1e-12, atol=1e-11)
 
 
@@ -124,8 +129,10 @@ def second(graph):
 
 def test_second_adjoints_into__adds_the_derivative_by_ct(graph, second):
     expected = graph.u @ graph.values(graph.a).T + graph.v @ tangent(graph.values, graph).T
-    np.testing.assert_allclose(second[2][:, SKIPPED:], 1.0 + expected, rtol=1e-12, atol=1e-11)
-    assert (second[2][:, :SKIPPED] == 1.0).all()
+    dct = second[2]
+    np.testing.assert_allclose(dct[: graph.p, SKIPPED:], 1.0 + expected[: graph.p], rtol=1e-12, atol=1e-11)
+    assert (dct[:, :SKIPPED] == 1.0).all()
+    assert (dct[graph.p :] == 1.0).all()
 
 
 def test_second_adjoints_into__are_the_derivatives_of_value_and_tangent(graph, second):
@@ -134,9 +141,9 @@ def test_second_adjoints_into__are_the_derivatives_of_value_and_tangent(graph, s
     def scalar(a):
         """Sum of u rho + v rho', the tangent by central differences of complex-safe arithmetic."""
         tangent = (graph.rho(a + step * graph.da) - graph.rho(a - step * graph.da)) / (2 * step)
-        return (graph.u * graph.rho(a) + graph.v * tangent).sum()
+        return (graph.u[: graph.p] * graph.rho(a) + graph.v[: graph.p] * tangent).sum()
 
     expected_h = derivative(scalar, graph.a).reshape(N_A, LANES)
-    expected_g = derivative(lambda a: (graph.v * graph.rho(a)).sum(), graph.a).reshape(N_A, LANES)
+    expected_g = derivative(lambda a: (graph.v[: graph.p] * graph.rho(a)).sum(), graph.a).reshape(N_A, LANES)
     np.testing.assert_allclose(second[0], expected_g, rtol=1e-12, atol=1e-11)
     np.testing.assert_allclose(second[1], expected_h, rtol=1e-7, atol=1e-7 * np.abs(expected_h).max())

@@ -17,6 +17,7 @@ from acefit.kernels.vectors import (
     total,
     totals,
     where_below,
+    zeros,
 )
 
 
@@ -95,6 +96,16 @@ def test_sums__over_lanes(rows):
     np.testing.assert_allclose(out[0], expected, rtol=1e-15)
     assert single == pytest.approx(expected[3], rel=1e-15)
     np.testing.assert_array_equal(out.ravel()[8:], [0, 0, 0, *[1] * 8, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 1000])
+def test_zeros__begin_at_lines_of_the_cache(rows):
+    arrays = [zeros(rows) for _ in range(5)]
+    for array in arrays:
+        assert array.shape == (rows, LANES)
+        assert array.flags.c_contiguous
+        assert not array.any()
+        assert array.ctypes.data % 64 == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int64])
