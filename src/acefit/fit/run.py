@@ -305,14 +305,9 @@ def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], p
         log.info("%d minibatches of %.1f structures an iteration", plan.n_batches, n / plan.n_batches)
     sizes = [subset.size() for subset in (job.train, job.test) if subset is not None]
     optimizer = optimizer_bytes(settings.optimizer, n_free)
+    resident, threads = resident_bytes(), default_threads()
     estimate_of = partial(
-        estimate_memory,
-        sizes,
-        layout.n_parameters,
-        optimizer,
-        threads=default_threads(),
-        n_shares=N_SHARES,
-        resident=resident_bytes(),
+        estimate_memory, sizes, layout.n_parameters, optimizer, threads=threads, n_shares=N_SHARES, resident=resident
     )
     estimate = estimate_of(stream=False)
     stream = choose_streaming(settings.stream, estimate, settings.max_memory)
