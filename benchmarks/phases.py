@@ -1,14 +1,14 @@
 """Where the time of an evaluation and of a gradient goes: single kernels by themselves on the arrays of a real case.
 
-`FIRST`, `REVERSE` and `SECOND` name the phases; each calls one kernel on the state of one group of atoms. They follow
-the signatures of the kernels and are what to adapt when these change. A few groups of a case are measured: the state is
-that of a whole evaluation and gradient of the group, restored before every run; within a run the phase is repeated in
-compiled code, and writes the same numbers each time or adds to sums that begin at zero. So everything is in the caches,
-and times do not add up to that of an evaluation. The shares of the peak are those of the operations that
-`operations.py` counts.
+`FIRST`, `REVERSE` and `SECOND` name the phases; each calls one kernel on the state of one group of atoms. They follow the
+signatures of the kernels and are what to adapt when these change. A few groups of a case are measured: the state is that of a
+whole evaluation and gradient of the group, restored before every run; within a run the phase is repeated in compiled code, and
+writes the same numbers each time or adds to sums that begin at zero. So everything is in the caches. The kernels as the package
+calls them are measured beside the sum of their phases; for few atoms the call itself counts. The shares of the peak are those of
+the operations that `operations.py` counts.
 
-The loops are compiled without a cache. They hand kernels arrays and types of `acefit` only: numba's index of cached
-kernels holds the types of their arguments, and one of this module would make it unreadable for everybody else.
+The loops are compiled without a cache. They hand kernels arrays and types of `acefit` only: numba's index of cached kernels holds
+the types of their arguments, and one of this module would make it unreadable for everybody else.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from acefit.data.neighborlists import NeighborList, build
 from acefit.data.structures import StructureSet
 from acefit.evaluation.grouping import Layout, build_layout
 from acefit.evaluation.predict import element_indices
-from acefit.fit.batch import Slopes
+from acefit.fit.batch import Slopes, Targets
 from acefit.fit.quasi_newton import InverseHessian
 from acefit.kernels import energy, gradient, pairs, products, radial
 from acefit.kernels._jit import LANES
 from acefit.kernels.harmonics import along_into, harmonics_into
 from acefit.kernels.model import Coefficients
 from measure_evaluation import shape_names
-from measuring import Options, Row, summary
+from measuring import Options, Row, seconds, summary
 from operations import evaluation_operations, gradient_operations
 from shapes import load_shape
 
@@ -236,13 +236,9 @@ def outer_products(s, group):
             )  # fmt: skip
 
 
-def whole_evaluation(s, group):
-    """`evaluate_group`."""
+def everything(s, group):
+    """Both passes, to leave the state that phases begin with."""
     energy.evaluate_group(s.shape, s.coefficients, s.groups, group, s.work, s.lanes, s.owner, s.energies, s.forces, s.virials)
-
-
-def whole_gradient(s, group):
-    """`gradient_group`."""
     gradient.gradient_group(s.shape, s.coefficients, s.groups, group, s.work, s.lanes, s.tangents, s.structure, s.slopes, s.dct)
 
 
@@ -266,7 +262,8 @@ SECOND = (
     radial_adjoints,
     outer_products,
 )
-WHOLE = (whole_evaluation, whole_gradient)
+PARTS = {"whole evaluation": (*FIRST, *REVERSE), "whole loss and gradient": (*FIRST, *REVERSE, *FIRST, *SECOND)}
+"""Phases of the calls of `whole_calls`."""
 
 
 def title(phase: Callable[..., Any]) -> str:
@@ -276,7 +273,7 @@ def title(phase: Callable[..., Any]) -> str:
 
 def compiled_loop(phase: Callable[[Any, int], None]) -> Any:
     """Compiled function of state, group and number of repeats; as the kernels, without reference counts where possible."""
-    with_arrays = phase in WHOLE
+    with_arrays = phase is everything
     step = njit(error_model="numpy", nogil=True, _nrt=with_arrays)(phase)
 
     @njit(error_model="numpy", nogil=True, _nrt=with_arrays)
@@ -315,15 +312,14 @@ def prepare(compiled: Compiled, structures: StructureSet, neighbors: NeighborLis
     return state, layout
 
 
-def restore(whole: list[Any], state: State, group: int) -> None:
-    """State of a whole evaluation and gradient of the group, with all sums at zero."""
+def restore(loop: Any, state: State, group: int) -> None:
+    """State of both passes of the group (a loop over `everything`), with all sums at zero."""
     for array in (state.forces, state.virials, state.dct, state.tangents.value, state.tangents.slope):
         array[:] = 0.0
-    for loop in whole:
-        loop(state, group, 1)
+    loop(state, group, 1)
 
 
-def run_times(loop: Any, whole: list[Any], state: State, groups: list[int], repeats: int) -> list[float]:
+def run_times(loop: Any, whole: Any, state: State, groups: list[int], repeats: int) -> list[float]:
     """Times of a phase for one atom, us: sums over the given groups, divided by their atoms."""
     used, found = sum(int((state.groups.atoms[group] >= 0).sum()) for group in groups), np.zeros(repeats)
     for group in groups:
@@ -334,6 +330,29 @@ def run_times(loop: Any, whole: list[Any], state: State, groups: list[int], repe
             restore(whole, state, group)
             found[k] += timed(lambda group=group, n=n: loop(state, group, n), 1)[0] / n
     return list(1e6 * found / used)
+
+
+def whole_calls(structures: StructureSet, state: State, layout: Layout) -> dict[str, Callable[[], Any]]:
+    """The kernels as the package calls them, on all atoms in one thread."""
+    n_atoms, n_structures, n_blocks = structures.n_atoms, structures.n_structures, len(layout.block_groups) - 1
+    forces, virials = np.zeros((1, n_atoms, 3)), np.zeros((n_atoms, 6))
+    ones, offsets = np.ones(n_structures), np.array(structures.offsets)
+    targets = Targets(ones, ones, state.forces, np.ones(n_atoms), np.zeros((n_structures, 6)), ones, ones)
+    share_start, blocks, losses = np.array([0, n_blocks]), np.arange(n_blocks), np.zeros((n_blocks, 3))
+    gradients = Coefficients(*(np.zeros((1, *part.shape)) for part in state.coefficients))
+    slopes = Slopes(*(np.zeros_like(part) for part in state.slopes))
+    potential = (state.shape, state.coefficients, state.groups, layout.block_groups)
+
+    def evaluation() -> None:
+        energy.evaluate(0, n_blocks, *potential, layout.block_buffer, state.energies, forces, virials)
+
+    def loss_and_gradient() -> None:
+        gradient.loss_and_gradient(
+            0, 1, share_start, blocks, *potential, layout.block_structures, offsets, layout.structure, targets, slopes,
+            state.energies, state.forces, state.virials, losses, gradients,
+        )  # fmt: skip
+
+    return {"whole evaluation": evaluation, "whole loss and gradient": loss_and_gradient}
 
 
 def python_phases(compiled: Compiled, state: State, n_shares: int) -> dict[str, Callable[[], Any]]:
@@ -364,28 +383,22 @@ def timed(function: Callable[[], Any], repeats: int) -> list[float]:
 
 
 def shares(found: dict[str, list[float]], flops: dict[str, float], peak: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Share of the peak (Gflop/s) of every phase and of the two passes; the second one's is that of all its phases."""
-    whole = {
-        "whole evaluation": sum(flops[title(phase)] for phase in (*FIRST, *REVERSE)),
-        "whole gradient": sum(flops[title(phase)] for phase in (*FIRST, *SECOND)),
-    }
+    """Share of the peak (Gflop/s) of every phase and of the whole calls."""
     for name, times in found.items():
-        if name in flops or name in whole:
-            work = whole[name] if name in whole else flops[name]
-            rates = [work / us * 1e-3 / peak for us in times]
-            yield name, {"median": float(np.median(rates)), "minimum": min(rates), "runs": len(rates)}
+        work = sum(flops[title(phase)] for phase in PARTS[name]) if name in PARTS else flops[name]
+        rates = [work / us * 1e-3 / peak for us in times]
+        yield name, {"median": float(np.median(rates)), "minimum": min(rates), "runs": len(rates)}
 
 
 def measure(options: Options, peaks: dict[str, float]) -> Iterator[Row]:
     """Times of all phases for every shape, per atom, and their shares of the peak; what is outside the kernels, per call."""
-    whole = [compiled_loop(phase) for phase in WHOLE]
+    whole = compiled_loop(everything)
     loops = {title(phase): compiled_loop(phase) for phase in (*FIRST, *REVERSE, *SECOND)}
-    loops |= {title(phase): loop for phase, loop in zip(WHOLE, whole, strict=True)}
     for name in shape_names(options):
         shape = load_shape(name, options.shared, options.quick)
         compiled, structures = compile_potential(shape.potential), StructureSet.from_ase([shape.atoms])
         neighbors = build(structures, shape.potential.cutoff)
-        (state, _), n_atoms = prepare(compiled, structures, neighbors), structures.n_atoms
+        (state, layout), n_atoms = prepare(compiled, structures, neighbors), structures.n_atoms
         chosen = sorted({int(k) for k in np.linspace(0, len(state.groups.species) - 1, N_GROUPS)})
         common = {
             "neighbours": neighbors.n_pairs / n_atoms,
@@ -397,9 +410,12 @@ def measure(options: Options, peaks: dict[str, float]) -> Iterator[Row]:
         for quantity, loop in loops.items():
             found[quantity] = run_times(loop, whole, state, chosen, options.repeats)
             yield Row("phases", name, quantity, "µs/atom", 1, **summary(found[quantity]), **common)
-        for quantity, parts in (("evaluation", (*FIRST, *REVERSE)), ("gradient", (*FIRST, *SECOND))):
+        for quantity, parts in PARTS.items():
             sums = np.sum([found[title(phase)] for phase in parts], axis=0)
-            yield Row("phases", name, f"phases of {quantity}, sum", "µs/atom", 1, **summary(sums), **common)
+            yield Row("phases", name, f"{quantity}, sum of phases", "µs/atom", 1, **summary(sums), **common)
+        for quantity, call in whole_calls(structures, state, layout).items():
+            found[quantity] = [1e6 / n_atoms * value for value in seconds(call, options.repeats)]
+            yield Row("phases", name, quantity, "µs/atom", 1, **summary(found[quantity]), **common)
         counted = evaluation_operations(compiled, structures, neighbors).phases
         counted |= gradient_operations(compiled, structures, neighbors)
         if peaks.get("fma_1"):

@@ -86,4 +86,5 @@ def test_estimate_memory__is_right_within_a_fifth_for_a_million_pairs(stream):
     found = measure_memory.measure_fresh(data, settings, stream=stream)
     (said,) = [re.search(r"memory estimate: (\d+) MB", line)[1] for line in found["said"] if "memory estimate" in line]
     assert 0.8 < 1e6 * float(said) / found["peak"] < 1.2
-    assert found["peak"] < 0.5e9
+    # what the job adds to Python and its packages, whose size depends on their versions and on the system
+    assert found["peak"] - found["baseline"] < 0.3e9

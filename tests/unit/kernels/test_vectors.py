@@ -10,6 +10,7 @@ from acefit.kernels.vectors import (
     any_below,
     item,
     load,
+    put,
     root,
     splat,
     store,
@@ -55,6 +56,11 @@ def sums_into(a, out):
 @kernel
 def entry(a, position):
     return item(a, position)
+
+
+@kernel
+def changed(a, position):
+    put(a, position, 2.5)
 
 
 @kernel
@@ -111,6 +117,12 @@ def test_zeros__begin_at_lines_of_the_cache(rows):
 @pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int64])
 def test_item__counts_entries_of_the_flat_array(dtype):
     assert entry(np.arange(12, dtype=dtype).reshape(3, 4), 7) == 7
+
+
+def test_put__sets_one_entry_of_the_flat_array():
+    array = np.zeros((3, 4))
+    changed(array, 7)
+    np.testing.assert_array_equal(array.ravel(), np.where(np.arange(12) == 7, 2.5, 0.0))
 
 
 @pytest.mark.skipif(not numba.config.BOUNDSCHECK, reason="rows are checked with NUMBA_BOUNDSCHECK=1 only")
