@@ -21,6 +21,7 @@ import machine
 import measure_evaluation
 import measure_loss
 import measure_peers
+import measure_pipeline
 import measure_start
 from measuring import REPOSITORY, Options, Row, format_number, markdown, write_results
 
@@ -57,6 +58,7 @@ def sections(peaks: dict[str, float]) -> dict[str, Section]:
         "calculator": evaluation("calculator"),
         "lists": lambda options: measure_evaluation.measure_lists(options),
         "loss": lambda options: measure_loss.measure(options, measure_loss.case_names(options)),
+        "pipeline": lambda options: measure_pipeline.measure(1 if options.quick else min(options.repeats, 5)),
         "start": lambda options: measure_start.measure(1 if options.quick else min(options.repeats, 5)),
         "phases": lambda options: measure_phases(options, peaks),
         "peers": measure_peers.measure,
