@@ -138,12 +138,12 @@ def embedding(s, group):
 def reverse(s, group):
     """Adjoints of nodes and of A."""
     mu, w = s.groups.species[group], s.work
-    products.adjoints_into(s.shape, mu, s.coefficients.ct, s.lanes.slope, w.nodes, w.sums, w.adjoint)
+    products.adjoints_into(s.shape, mu, s.coefficients.ct, s.lanes.weight, w.nodes, w.sums, w.adjoint)
 
 
 def pair_gradients(s, group):
     """Gradients of all pairs."""
-    energy.pair_slopes_into(s.shape, s.groups, group, s.work, s.lanes, s.lanes.slope)
+    energy.pair_slopes_into(s.shape, s.groups, group, s.work, s.lanes)
 
 
 def scatter(s, group):

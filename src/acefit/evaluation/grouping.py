@@ -130,11 +130,9 @@ def build_layout(
     skin : float
         Keep pairs up to this far beyond the cutoff of their bond, Angstrom.
     """
-    n_atoms = len(structures.numbers)
-    structure = np.repeat(np.arange(len(structures.offsets) - 1), np.diff(structures.offsets)).astype(np.int64)
     if split_structures:
         # All atoms are one block at first, so that only the last group of an element has unused lanes
-        block_atoms = np.array([0, n_atoms], dtype=np.int64)
+        block_atoms = np.array([0, structures.n_atoms], dtype=np.int64)
         block_structures = np.zeros(0, dtype=np.int64)
     else:
         block_structures = blocks_of_structures(np.diff(neighbors.offsets), structures, n_blocks)
@@ -151,7 +149,7 @@ def build_layout(
         block_structures = np.zeros_like(block_groups)
     n_parts = len(block_groups) - 1
     block_buffer = np.arange(n_parts, dtype=np.int64) if split_structures else np.zeros(n_parts, dtype=np.int64)
-    return Layout(groups, block_groups, block_structures, block_buffer, structure)
+    return Layout(groups, block_groups, block_structures, block_buffer, structures.structure_of_atom)
 
 
 def lane_order(elements: NDArray[np.int64], counts: NDArray[np.int64], block_atoms: NDArray[np.int64]) -> NDArray[np.int64]:

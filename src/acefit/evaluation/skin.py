@@ -56,7 +56,7 @@ class SkinLayout:
             If an element is not in the potential, two atoms are too close, or the cell has no volume.
         """
         frame = (atoms.numbers, atoms.cell.array, atoms.pbc)
-        if self._skin <= 0.0 or not self._is_valid(frame, atoms.positions):
+        if not self._is_valid(frame, atoms.positions):
             self._search(atoms, frame)
         else:
             self._move(np.ascontiguousarray(atoms.positions), threads)
@@ -74,9 +74,10 @@ class SkinLayout:
         self._structures = StructureSet.from_ase([atoms])
         neighbors = build(self._structures, self._compiled.potential.cutoff + self._skin)
         self._layout = build_prediction_layout(self._compiled, self._structures, neighbors, self._skin)
-        self._searched_at = atoms.positions.copy()
-        self._offsets = offsets_of(self._compiled.shape.n_elements, self._layout.groups, self._searched_at)
-        self._frame = tuple(array.copy() for array in frame)
+        if self._skin > 0.0:
+            self._searched_at = atoms.positions.copy()
+            self._offsets = offsets_of(self._compiled.shape.n_elements, self._layout.groups, self._searched_at)
+            self._frame = tuple(array.copy() for array in frame)
         self.n_searches += 1
 
     def _move(self, positions: NDArray[np.float64], threads: int | None) -> None:

@@ -30,6 +30,7 @@ class Lanes(NamedTuple):
     Attributes
     ----------
     rho, slope, curvature : (p_max, LANES) densities, dF/drho_p and d2F/drho_p2 (without f_cut)
+    weight : (p_max, LANES) f_cut dF/drho_p
     value : F
     reduced : smallest r - (r_in - delta_in) for zbl
     rho_core, cut, dcut : core energy, f_cut and its derivative (with respect to rho_core, or to the nearest distance for zbl)
@@ -39,6 +40,7 @@ class Lanes(NamedTuple):
     rho: Floats
     slope: Floats
     curvature: Floats
+    weight: Floats
     value: Floats
     reduced: Floats
     rho_core: Floats
@@ -52,6 +54,7 @@ def make_lanes(shape):
     """Allocate the per-atom quantities of a group."""
     p = shape.n_density.max()
     return Lanes(
+        zeros(p),
         zeros(p),
         zeros(p),
         zeros(p),
@@ -126,14 +129,20 @@ def embedding_into(shape, mu_i, lanes):
 
 
 @inlined
-def forward_group(shape, coefficients, groups, group, work, lanes):
-    """From pairs to embedding and f_cut for all lanes of a group; returns the number of slots."""
+def embed_group(shape, coefficients, groups, group, work, lanes):
+    """From A and the order-1 densities to embedding and f_cut for all lanes of a group."""
     mu_i = groups.species[group]
-    atomic_base_into(shape, coefficients, groups, group, work, lanes.rho, lanes.rho_core)
     products.nodes_into(shape, mu_i, work.nodes)
     products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
     embedding_into(shape, mu_i, lanes)
     core_cut_into(shape, groups, group, work.pairs, lanes)
+
+
+@inlined
+def forward_group(shape, coefficients, groups, group, work, lanes):
+    """From pairs to embedding and f_cut for all lanes of a group; returns the number of slots."""
+    atomic_base_into(shape, coefficients, groups, group, work, lanes.rho, lanes.rho_core)
+    embed_group(shape, coefficients, groups, group, work, lanes)
     return groups.slots[group, shape.n_elements] - groups.slots[group, 0]
 
 
@@ -259,8 +268,8 @@ def core_slopes_into(n, factor, pairs, core, gradient):
 
 
 @kernel
-def pair_slopes_into(shape, groups, group, work, lanes, weights):
-    """Gradients g_ij of all slots of a group from the adjoint of A; weights (p_max, LANES): derivatives of E by the densities."""
+def pair_slopes_into(shape, groups, group, work, lanes):
+    """Gradients g_ij of all slots of a group from the adjoint of A."""
     mu_i = groups.species[group]
     slots = groups.slots[group]
     begin = slots[0]
@@ -269,7 +278,7 @@ def pair_slopes_into(shape, groups, group, work, lanes, weights):
         segment_slopes_into(
             shape.l_max[mu_i], shape.sector, shape.climb, shape.n_rows[b], shape.row_start[b], shape.row_l, shape.row_a,
             slots[mu_j] - begin, slots[mu_j + 1] - begin, work.pairs, work.radial, work.dradial, work.radial.shape[1],
-            work.ylm, work.ylm.shape[1], work.adjoint, weights, shape.n_density[mu_i], work.combined, work.gradient,
+            work.ylm, work.ylm.shape[1], work.adjoint, lanes.weight, shape.n_density[mu_i], work.combined, work.gradient,
         )  # fmt: skip
     if shape.has_core:
         factor = 1.0 + load(lanes.value, 0) * load(lanes.dcut, 0)
@@ -333,11 +342,10 @@ def evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energ
         if i >= 0:
             core = lanes.rho_core[lane] * (1.0 - lanes.cut[lane] if shape.is_zbl else 1.0)
             energies[i] = lanes.cut[lane] * lanes.value[lane] + core
-    slope = np.empty_like(lanes.slope)
     for p in range(shape.n_density[mu_i]):
-        store(slope, p, load(lanes.cut, 0) * load(lanes.slope, p))
-    products.adjoints_into(shape, mu_i, coefficients.ct, slope, work.nodes, work.sums, work.adjoint)
-    pair_slopes_into(shape, groups, group, work, lanes, slope)
+        store(lanes.weight, p, load(lanes.cut, 0) * load(lanes.slope, p))
+    products.adjoints_into(shape, mu_i, coefficients.ct, lanes.weight, work.nodes, work.sums, work.adjoint)
+    pair_slopes_into(shape, groups, group, work, lanes)
     begin = groups.slots[group, 0]
     scatter(begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, owner, forces, virials, work.totals)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
 from acefit.kernels._jit import LANES, driver, inlined, kernel, operation
-from acefit.kernels.energy import core_cut_into, embedding_into, evaluate_group, largest_group, make_lanes
+from acefit.kernels.energy import embed_group, evaluate_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
@@ -383,10 +383,7 @@ def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, st
     """Add one group's contribution to the gradient: to dct, and lane by lane to tangents.value and tangents.slope."""
     mu_i = groups.species[group]
     tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes)
-    products.nodes_into(shape, mu_i, work.nodes)
-    products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
-    embedding_into(shape, mu_i, lanes)
-    core_cut_into(shape, groups, group, work.pairs, lanes)
+    embed_group(shape, coefficients, groups, group, work, lanes)
     products.node_tangents_into(shape, mu_i, work.nodes, tangents.nodes)
     products.density_tangents_into(
         shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, tangents.rho

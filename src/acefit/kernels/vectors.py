@@ -66,10 +66,6 @@ def _filled(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES))
 
 
-def _constant(value: float) -> Any:
-    return ir.Constant(_VECTOR, [value] * LANES)
-
-
 @lower_cast(types.Float, VectorType)
 def _cast(context: Any, builder: Any, from_type: types.Type, to_type: types.Type, value: Any) -> Any:
     return _filled(builder, context.cast(builder, value, from_type, types.float64))
