@@ -22,9 +22,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from acefit.artifacts import read_yaml
 from acefit.basis.ladder import extend
 from acefit.config import loading, stages
+from acefit.files import read_yaml
 from acefit.fit.inputs import read_fit_data
 from acefit.fit.loss import Loss
 from acefit.fit.optimizers import OPTIONS, minimize

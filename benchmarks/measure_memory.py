@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from acefit.artifacts import read_yaml, write_table, write_yaml
+from acefit.artifacts import write_table
 from acefit.basis.ladder import empty_basis
 from acefit.data.neighborlists import build, shard_bounds
 from acefit.data.storage import Dataset, write_dataset, write_shard
 from acefit.data.weights import Weights
+from acefit.files import read_yaml, write_yaml
 from acefit.potential.bbasis import write_configuration
 from measure_loss import memory
 from measuring import run_fresh

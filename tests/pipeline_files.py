@@ -8,13 +8,14 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.artifacts import write_table, write_yaml
+from acefit.artifacts import write_table
 from acefit.basis.expansion import build_target
 from acefit.basis.ladder import empty_basis
 from acefit.data.neighborlists import build
 from acefit.data.storage import Dataset, write_dataset, write_shard
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
+from acefit.files import write_yaml
 from acefit.potential.bbasis import write_configuration
 from bases import section, shape
 

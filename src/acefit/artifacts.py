@@ -1,4 +1,4 @@
-"""Deterministic, atomic reading and writing of the pipeline's Parquet tables; other files: `acefit.files`, offered here too.
+"""Deterministic, atomic reading and writing of the pipeline's Parquet tables; other files: `acefit.files`.
 
 Every table follows a contract of `acefit.artifact_contracts`; the file's metadata say which one, its version, the units,
 which step and which version of acefit wrote it and from what. The meaning of single columns is not here but in the contracts.
@@ -22,25 +22,10 @@ import pyarrow.parquet as pq
 from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.errors import ArtifactError
-from acefit.files import CURE, atomic_path, file_digest, input_digests, read_yaml, write_text, write_yaml
+from acefit.files import CURE, atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "atomic_path",
-    "file_digest",
-    "input_digests",
-    "read_arrays",
-    "read_frame",
-    "read_provenance",
-    "read_table",
-    "read_yaml",
-    "to_arrays",
-    "write_table",
-    "write_text",
-    "write_yaml",
-]
 
 _KEY = b"acefit"
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from ase.io import read, write
 
-from acefit.artifacts import read_frame, read_yaml
+from acefit.artifacts import read_frame
 from acefit.calculator import ACECalculator
+from acefit.files import read_yaml
 from acefit.potential.bbasis import read_potential
 from workflow_runs import ROOT, planned, run, write_config, write_dataset
 

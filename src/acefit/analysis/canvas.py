@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from acefit.artifacts import atomic_path
+from acefit.files import atomic_path
 
 DPI = 150
 # Okabe and Ito (2008), distinguishable with every common form of colour blindness

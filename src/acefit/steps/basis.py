@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import write_table, write_text, write_yaml
+from acefit.artifacts import write_table
 from acefit.basis.keys import check_keys
 from acefit.basis.ladder import LadderPlan, build_plan, power_order
+from acefit.files import write_text, write_yaml
 from acefit.potential.bbasis import format_potential
 from acefit.potential.combine import resolve_potential
 from acefit.potential.model import Potential

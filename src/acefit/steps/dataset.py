@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from acefit.artifacts import file_digest, write_yaml
 from acefit.data.readers import ReadingOptions, ReadResult, read_files
 from acefit.data.references import References, determine_references
 from acefit.data.storage import Dataset, with_energies, write_dataset
 from acefit.errors import DataError
+from acefit.files import file_digest, write_yaml
 
 USUAL_RANGE = (-20.0, 250.0)
 """eV/atom; corrected energies outside it suggest that reference energies are missing."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import file_digest, read_yaml, write_table, write_yaml
+from acefit.artifacts import write_table
 from acefit.basis.ladder import extend
+from acefit.files import file_digest, read_yaml, write_yaml
 from acefit.fit.inputs import read_fit_data
 from acefit.fit.restarts import select_best
 from acefit.fit.run import FitJob, FitOutcome, run_fit

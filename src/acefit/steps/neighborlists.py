@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from acefit.artifacts import input_digests
 from acefit.data.neighborlists import build, shard_bounds
 from acefit.data.storage import read_structures, write_shard
 from acefit.errors import DataError
+from acefit.files import input_digests
 
 logger = logging.getLogger(__name__)
 

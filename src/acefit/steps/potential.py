@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from acefit import __version__
-from acefit.artifacts import read_arrays, read_yaml
+from acefit.artifacts import read_arrays
 from acefit.data.storage import read_neighborlist, read_structures
 from acefit.errors import ArtifactError
+from acefit.files import read_yaml
 from acefit.fit.repulsion import Distances, shortest_distances, with_automatic_repulsion
 from acefit.potential.bbasis import read_potential, write_potential
 from acefit.potential.model import Potential

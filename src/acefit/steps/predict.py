@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from acefit.analysis.predictions import Labels, build_tables
-from acefit.artifacts import input_digests, read_arrays, write_table
+from acefit.artifacts import read_arrays, write_table
 from acefit.data.storage import read_neighborlist, read_structures
 from acefit.errors import ArtifactError
 from acefit.evaluation.predict import predict as predict_structures
+from acefit.files import input_digests
 from acefit.potential.bbasis import read_potential
 
 

@@ -17,8 +17,9 @@ from acefit.analysis.cycles import summarize_cycles, tabulate_cycles, tabulate_t
 from acefit.analysis.figure_set import RunData, draw_all
 from acefit.analysis.predictions import Predictions
 from acefit.analysis.report_page import Background, format_report
-from acefit.artifacts import file_digest, read_arrays, read_frame, read_yaml, write_text
+from acefit.artifacts import read_arrays, read_frame
 from acefit.errors import ArtifactError
+from acefit.files import file_digest, read_yaml, write_text
 from acefit.potential.bbasis import read_potential
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import read_yaml, write_table, write_text
+from acefit.artifacts import write_table
 from acefit.errors import ArtifactError
+from acefit.files import read_yaml, write_text
 from acefit.fit.restarts import select_best
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from acefit.artifacts import input_digests, read_arrays, write_table
+from acefit.artifacts import read_arrays, write_table
 from acefit.data.split import split_structures
+from acefit.files import input_digests
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from acefit.artifacts import input_digests, read_arrays, write_yaml
+from acefit.artifacts import read_arrays
 from acefit.data.storage import Dataset, read_dataset
 from acefit.data.weighting import assign_weights, automatic_kappa
 from acefit.data.weights import Weighting, write_weights
 from acefit.errors import ArtifactError, DataError
+from acefit.files import input_digests, write_yaml
 
 logger = logging.getLogger(__name__)
 

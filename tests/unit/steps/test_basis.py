@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from acefit.artifacts import file_digest, read_frame, read_yaml
+from acefit.artifacts import read_frame
 from acefit.errors import ConfigError
+from acefit.files import file_digest, read_yaml
 from acefit.potential.bbasis import read_potential
 from acefit.potential.parameters import parameter_vector
 from acefit.steps.basis import basis

@@ -8,9 +8,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.artifacts import file_digest, read_provenance, read_yaml
+from acefit.artifacts import read_provenance
 from acefit.data.storage import read_dataset
 from acefit.errors import DataError
+from acefit.files import file_digest, read_yaml
 from acefit.steps.dataset import dataset
 
 

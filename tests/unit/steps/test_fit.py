@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from acefit.artifacts import read_frame, read_yaml
+from acefit.artifacts import read_frame
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError, FitError
+from acefit.files import read_yaml
 from acefit.potential.bbasis import read_potential
 from acefit.potential.parameters import parameter_vector
 from acefit.steps.fit import fit

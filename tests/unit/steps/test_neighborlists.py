@@ -5,11 +5,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from acefit.artifacts import file_digest, read_provenance
+from acefit.artifacts import read_provenance
 from acefit.data.neighborlists import build
 from acefit.data.storage import Dataset, read_neighborlist, write_dataset
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
+from acefit.files import file_digest
 from acefit.steps.neighborlists import neighborlists
 
 

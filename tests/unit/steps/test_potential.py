@@ -7,9 +7,9 @@ import pytest
 from ase import Atoms
 
 from acefit import __version__
-from acefit.artifacts import write_yaml
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
+from acefit.files import write_yaml
 from acefit.potential.bbasis import read_potential, write_potential
 from acefit.steps.potential import potential
 from pipeline_files import SUBSETS, emt_frames, write_inputs, write_weights

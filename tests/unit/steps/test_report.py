@@ -4,8 +4,9 @@ import pytest
 
 from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
 from acefit.artifact_contracts import CONTRACTS
-from acefit.artifacts import write_table, write_text, write_yaml
+from acefit.artifacts import write_table
 from acefit.errors import ArtifactError
+from acefit.files import write_text, write_yaml
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential
 from acefit.steps.report import report

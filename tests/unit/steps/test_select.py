@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from acefit.artifacts import read_frame, write_yaml
+from acefit.artifacts import read_frame
 from acefit.errors import ArtifactError
+from acefit.files import write_yaml
 from acefit.steps.select import select
 
 

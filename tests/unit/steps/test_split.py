@@ -3,10 +3,11 @@ import logging
 import pytest
 from ase.build import bulk
 
-from acefit.artifacts import file_digest, read_arrays, read_provenance
+from acefit.artifacts import read_arrays, read_provenance
 from acefit.data.split import split_structures
 from acefit.data.storage import Dataset, write_dataset
 from acefit.data.structures import StructureSet
+from acefit.files import file_digest
 from acefit.steps.split import split
 
 

@@ -5,12 +5,13 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.artifacts import file_digest, read_arrays, read_provenance, read_yaml, write_table
+from acefit.artifacts import read_arrays, read_provenance, write_table
 from acefit.data.storage import Dataset, write_dataset
 from acefit.data.structures import StructureSet
 from acefit.data.weighting import automatic_kappa
 from acefit.data.weights import read_weights
 from acefit.errors import ArtifactError
+from acefit.files import file_digest, read_yaml
 from acefit.steps.weights import weights
 
 
