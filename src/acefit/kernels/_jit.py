@@ -1,165 +1,118 @@
 """The only place where numba options are set; every kernel is decorated from here.
 
-Compiled code is kept on disk in a folder whose name holds a hash of all kernel sources, of numba's version and of
-the processor, so that code compiled from other sources can never be picked up: numba itself looks only at the file of
-the outermost function. The folder is `$ACEFIT_KERNEL_CACHE`, by default `~/.cache/acefit`; the value `off` turns the
-cache off. One process at a time compiles into a folder: others that start meanwhile wait and load what it made. What cannot be
-loaded from the folder is compiled anew.
-
 Floating point: sums may be reordered within one atom's loop (`reassoc`) and multiply-adds fused (`contract`), which
-vectorises reductions; the compiled code is the same for any number of threads, so results do not depend on it. NaN and
-infinity keep their meaning.
+vectorises reductions. The compiled code of a driver is the same for any number of threads and whatever else the process has
+compiled or loaded, so results depend on neither. NaN and infinity keep their meaning.
 """
 
-import hashlib
-import logging
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable
+from typing import Any
 
-import llvmlite.binding
-import numba
-from numba import config, njit
-from numba.core.caching import FunctionCache
-from numba.core.compiler_lock import global_compiler_lock
+from llvmlite.binding import Linkage, parse_assembly
+from numba import config
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: processes that start at once each compile
-    fcntl = None  # type: ignore[assignment]
-
-log = logging.getLogger(__name__)
+from acefit.kernels._cache import use_cache
 
 LANES = 8
 """Atoms of one species that go through the product graph side by side (one AVX-512 or two AVX2 registers)."""
 
-_REORDER = {"reassoc", "contract", "nsz"}
+_IS_OFF: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
+
+_OPTIONS = {
+    "nopython": True,
+    "nogil": True,  # runs without Python's global lock, so that work can go to several threads
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz"},
+}
 
 
-def sources_digest() -> str:
-    """Hash of all kernel sources, numba's version and the processor."""
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+class ClosedLibrary(JITCodeLibrary):
+    """Code of a driver with copies of its own of all functions that it calls.
 
-
-def cache_directory() -> Path | None:
-    """Folder for compiled kernels, None where the cache is off or nothing can be written there."""
-    setting = os.environ.get("ACEFIT_KERNEL_CACHE", "")
-    # The checking modes compile differently (or not at all) without a trace in the sources
-    is_checking = any(os.environ.get(name, "0") not in ("", "0") for name in ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"))
-    if setting == "off" or is_checking:
-        return None
-    home = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "acefit"
-    folder = home / f"kernels-{sources_digest()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-class Turn:
-    """Right to compile into a folder, from the first kernel that is missing there until the kernel that needs it is done.
-
-    Parameters
-    ----------
-    folder : folder of compiled kernels
+    Numba gives such copies one name in all drivers, and the one that was loaded first serves all. As LLVM optimises each copy
+    within its driver, the last digits of a result would depend on what the process has compiled or loaded before.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "lock"
-        self._file: IO[bytes] | None = None
-        self._depth = 0
-        self._told: set[str] = set()
-
-    @contextmanager
-    def until_done(self) -> Iterator[None]:
-        """Give the turn back at the end of the outermost block, if it was taken inside."""
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            if not self._depth and self._file is not None:
-                self._file.close()  # which unlocks it
-                self._file = None
-
-    def take(self) -> bool:
-        """Wait until no other process compiles; False if this one has the turn already, or where files cannot be locked."""
-        if self._file is not None or fcntl is None:
-            return False
-        file = self.path.open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._tell("another process compiles the kernels; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:
-            file.close()
-            return False
-        self._file = file
-        return True
-
-    def announce(self) -> None:
-        """Say once that kernels are compiled, which takes longer than a start should."""
-        self._tell("compiling kernels, once for this machine and version of acefit")
-
-    def _tell(self, text: str) -> None:
-        if text not in self._told:
-            log.info(text)
-        self._told.add(text)
+    def _optimize_final_module(self) -> None:
+        super()._optimize_final_module()
+        _set_linkage(self._final_module, Linkage.linkonce_odr, "internal")
 
 
-class SharedCache(FunctionCache):
-    """Numba's cache of one kernel on disk, shared by processes that may start at once."""
+class InnerLibrary(JITCodeLibrary):
+    """Code that is only pasted or linked into that of others: it stays unoptimised, and no machine code is made of it."""
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Compiled code for a signature; None if this process is to compile it."""
-        found = self._load(sig, target_context)
-        if found is None and _TURN is not None:
-            if _TURN.take():
-                found = self._load(sig, target_context)  # perhaps the other process has made it
-            if found is None:
-                _TURN.announce()
-        return found
+    def _optimize_final_module(self) -> None:
+        pass
 
-    def _load(self, sig: Any, target_context: Any) -> Any:
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception as error:  # cut off, or made with types that do not exist here: whatever unpickling raises
-            log.debug("%s cannot be loaded and is compiled again: %s: %s", self, type(error).__name__, error)
-            self.flush()
-            return None
+    def _finalize_final_module(self) -> None:
+        _set_linkage(self._final_module, Linkage.external, "linkonce_odr")
+        self._shared_module = self._final_module
+        # what numba fills in for each function, besides its code
+        names = [variable.name for variable in self._final_module.global_variables if variable.name.startswith("_ZN08NumbaEnv")]
+        lines = [str(self._codegen._create_empty_module(self.name)), *(f'@"{name}" = common global ptr null' for name in names)]
+        self._final_module = parse_assembly("\n".join(lines))
+        super()._finalize_final_module()
+
+    def add_llvm_module(self, module: Any) -> None:
+        self._final_module.link_in(module)
 
 
-_CACHE = cache_directory()
-_TURN = None if _CACHE is None else Turn(_CACHE)
+def _set_linkage(module: Any, before: Linkage, after: str) -> None:
+    for function in module.functions:
+        if not function.is_declaration and function.linkage == before:
+            function.linkage = after
+
+
+class _DriverCompiler(Compiler):
+    """Numba's compiler, but for the library."""
+
+    library_class: type[JITCodeLibrary] = ClosedLibrary
+
+    def define_pipelines(self) -> Any:
+        state = self.state
+        state.library = self.library_class(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return super().define_pipelines()
+
+
+class _InnerCompiler(_DriverCompiler):
+    library_class = InnerLibrary
+
+    def define_pipelines(self) -> Any:
+        self.state.flags.no_cpython_wrapper = self.state.flags.no_cfunc_wrapper = True
+        return super().define_pipelines()
+
+
+class InnerDispatcher(CPUDispatcher):
+    """A kernel as other kernels see it; where Python calls it (tests, set-up), a driver of the same source serves."""
+
+    driver: Any
+
+    def add_overload(self, compiled: Any) -> None:
+        """Keep the code for kernels and hide it from Python, which cannot call it."""
+        self.overloads[tuple(compiled.signature.args)] = compiled
+
+    def _compile_for_args(self, *arguments: Any, **named: Any) -> Any:
+        return self.driver._compile_for_args(*arguments, **named)
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
-    dispatcher = njit(error_model="numpy", **options)(function)
-    if _CACHE is None or _TURN is None:
-        return dispatcher
-    settings: Any = config
-    before = settings.CACHE_DIR
-    settings.CACHE_DIR = str(_CACHE)
-    try:
-        # what `cache=True` does, with our class
-        dispatcher._cache = SharedCache(function)
-    finally:
-        settings.CACHE_DIR = before
-    load_or_compile, turn = dispatcher.compile, _TURN
+    """Compiled function that Python can call."""
+    if _IS_OFF:
+        return function
+    return use_cache(CPUDispatcher(function, targetoptions=_OPTIONS | options, pipeline_class=_DriverCompiler), "driver")
 
-    def in_turn(signature: Any) -> Any:
-        with global_compiler_lock, turn.until_done():
-            return load_or_compile(signature)
 
-    dispatcher.compile = in_turn
-    return dispatcher
+def _compile_inner(function: Callable[..., Any], **options: Any) -> Any:
+    """Compiled function that other kernels can call; where Python calls it, a driver made of the same source serves."""
+    if _IS_OFF:
+        return function
+    dispatcher = InnerDispatcher(function, targetoptions=_OPTIONS | options, pipeline_class=_InnerCompiler)
+    dispatcher.driver = _compile(function, **options)
+    return use_cache(dispatcher, "inner")
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -167,17 +120,22 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     It counts no references to arrays: in loops over slots that would cost more than the arithmetic.
     """
-    return _compile(function, fastmath=_REORDER, nogil=True, _nrt=False)
+    return _compile_inner(function, _nrt=False)
 
 
 def operation(function: Callable[..., Any]) -> Any:
     """Compile a small function that LLVM pastes into its callers: for steps inside loops."""
-    return _compile(function, fastmath=_REORDER, nogil=True, _nrt=False, forceinline=True)
+    return _compile_inner(function, _nrt=False, forceinline=True)
 
 
 def driver(function: Callable[..., Any]) -> Any:
     """Compile a function that allocates arrays, as scratch for kernels or as a result."""
-    return _compile(function, fastmath=_REORDER, nogil=True)
+    return _compile(function)
+
+
+def scratch(function: Callable[..., Any]) -> Any:
+    """Compile a function that allocates arrays for a driver."""
+    return _compile_inner(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -185,4 +143,4 @@ def inlined(function: Callable[..., Any]) -> Any:
 
     LLVM optimises the code of a callee again in each caller, so a deep call tree multiplies the compilation time.
     """
-    return _compile(function, fastmath=_REORDER, nogil=True, inline="always")
+    return _compile(function, inline="always")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
-from acefit.kernels._jit import LANES, driver, inlined, kernel, operation
+from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
 from acefit.kernels.embedding import embed
 from acefit.kernels.harmonics import backwards
 from acefit.kernels.pairs import atomic_base_into, make_work
@@ -49,7 +49,7 @@ class Lanes(NamedTuple):
     nearest: NDArray[np.int64]
 
 
-@driver
+@scratch
 def make_lanes(shape):
     """Allocate the per-atom quantities of a group."""
     p = shape.n_density.max()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import products, radial
-from acefit.kernels._jit import LANES, driver, inlined, kernel, operation
+from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
 from acefit.kernels.energy import embed_group, evaluate_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_into
@@ -56,7 +56,7 @@ class Tangents(NamedTuple):
     slope: Floats
 
 
-@driver
+@scratch
 def make_tangents(shape, work, matrix):
     """Allocate scratch; matrix is one of the contraction matrices."""
     n, n_lm, p_max = work.ylm.shape[0], work.ylm.shape[1], work.sums.shape[1]

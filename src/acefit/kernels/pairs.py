@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import core, radial
-from acefit.kernels._jit import LANES, driver, kernel
+from acefit.kernels._jit import LANES, kernel, scratch
 from acefit.kernels.harmonics import harmonics_into
 from acefit.kernels.radial import INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ, R
 from acefit.kernels.vectors import item, load, root, splat, store, zeros
@@ -70,7 +70,7 @@ def most_outer(shape):
     return most
 
 
-@driver
+@scratch
 def make_work(shape, k_width, n_slots):
     """Allocate scratch for groups of up to n_slots slots."""
     stride = row_stride(shape)
