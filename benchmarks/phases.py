@@ -26,7 +26,7 @@ from acefit.data.structures import StructureSet
 from acefit.evaluation.grouping import Layout, build_layout
 from acefit.evaluation.predict import element_indices
 from acefit.fit.batch import Slopes, Targets
-from acefit.fit.quasi_newton import InverseHessian
+from acefit.fit.quasi_newton import inverse_hessian
 from acefit.kernels import energy, gradient, pairs, products, radial
 from acefit.kernels._jit import LANES
 from acefit.kernels.harmonics import along_into, harmonics_into
@@ -359,7 +359,7 @@ def python_phases(compiled: Compiled, state: State, n_shares: int) -> dict[str, 
     """What happens once per evaluation or iteration outside the kernels."""
     x = compiled.layout.vector()
     gradients = Coefficients(*(np.zeros((n_shares, *part.shape)) for part in state.coefficients))
-    hessian, s = InverseHessian(len(x)), np.linspace(1.0, 2.0, len(x))
+    hessian, s = inverse_hessian(len(x)), np.linspace(1.0, 2.0, len(x))
 
     def iteration() -> None:
         hessian.apply(s)

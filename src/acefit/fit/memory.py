@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from acefit.errors import FitError
+from acefit.fit.quasi_newton import DENSE_PARAMETERS, UPDATE_ROWS
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +53,16 @@ class MemoryEstimate(NamedTuple):
         return self.program + self.data + self.loss + self.optimizer
 
 
-def optimizer_bytes(method: str, n_parameters: int, maxcor: int = 10) -> int:
-    """Bytes of the arrays an optimiser keeps: BFGS and trust-constr a matrix n x n, the others some vectors.
+def optimizer_bytes(method: str, n_parameters: int, maxiter: int, maxcor: int = 10) -> int:
+    """Bytes of the arrays an optimiser keeps after maxiter iterations: matrices or vectors.
 
-    Adam keeps the state (3 vectors) before an epoch and within it, and the temporary vectors of a step.
+    BFGS of many parameters keeps two vectors of each iteration. Adam keeps the state (3 vectors) before an epoch and within
+    it, and the temporary vectors of a step.
     """
-    vector = 8 * n_parameters
-    matrices = {"BFGS": 1, "ScaledBFGS": 1, "trust-constr": 3}.get(method, 0)
-    vectors = {"L-BFGS-B": 2 * maxcor + 12, "Adam": 18}.get(method, 12)
-    return matrices * vector * n_parameters + vectors * vector
+    kept = {"L-BFGS-B": 2 * maxcor, "Adam": 6, "trust-constr": 3 * n_parameters}
+    if method in ("BFGS", "ScaledBFGS"):
+        kept[method] = n_parameters if n_parameters <= DENSE_PARAMETERS else 2 * maxiter + UPDATE_ROWS
+    return 8 * n_parameters * (kept.get(method, 0) + 12)
 
 
 def estimate_memory(
@@ -162,7 +164,7 @@ def check_memory(estimate: MemoryEstimate, method: str, limit: float | None = No
     parts = ", ".join(f"{name} {megabytes(value)}" for name, value in zip(estimate._fields, estimate, strict=True))
     log.info("memory estimate: %s (%s)", megabytes(estimate.total), parts)
     if limit is not None and estimate.total > limit:
-        advice = "choose the optimizer L-BFGS-B, which keeps no matrix, or " if estimate.optimizer > estimate.total / 2 else ""
+        advice = "choose the optimizer L-BFGS-B, which keeps few vectors, or " if estimate.optimizer > estimate.total / 2 else ""
         raise FitError(
             f"this fit ({method}) would need about {megabytes(estimate.total)} ({parts}), but {megabytes(limit)} are allowed; "
             f"{advice}raise fit.max_memory or the rule's mem_mb"

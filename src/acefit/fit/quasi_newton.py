@@ -1,4 +1,4 @@
-"""BFGS with the inverse Hessian updated in O(n^2) operations, and the step rule shared with nothing else.
+"""BFGS with the inverse Hessian updated in O(n^2) operations or less, and the step rule shared with nothing else.
 
 The iterates are those of scipy's `BFGS` up to rounding, which multiplies dense n x n matrices in each iteration, O(n^3). All
 sums over parameters run in an order that does not depend on the number of threads (no BLAS), so that a fit can be replayed.
@@ -19,6 +19,12 @@ from acefit.fit.line_search import Trial, search_step
 Vector = NDArray[np.float64]
 BLOCK_BYTES = 2**18
 
+DENSE_PARAMETERS = 2000
+"""Most parameters of which the inverse Hessian is one matrix; it does not depend on the iterations to come, which may grow."""
+
+UPDATE_ROWS = 32
+"""Vectors in one block of updates: few enough for a cache, and enough to make the call of a NumPy function nothing."""
+
 
 class Outcome(NamedTuple):
     """Last point of a minimisation, why it ended, whether that is convergence, and the iterations made."""
@@ -30,13 +36,52 @@ class Outcome(NamedTuple):
 
 
 class InverseHessian:
-    """Dense inverse Hessian of BFGS, kept with its last update pending so that each iteration passes over it once.
+    """Inverse Hessian of BFGS: the unit matrix and the update of each iteration, s w^T + w s^T.
 
     Parameters
     ----------
     n : int
-        Number of parameters; the matrix takes 8 n^2 bytes.
+        Number of parameters; k updates take 16 n k bytes, and a product with a vector 4 n k operations.
     """
+
+    def __init__(self, n: int) -> None:
+        self._blocks: list[Vector] = []
+        self._n, self._used = n, UPDATE_ROWS
+
+    def apply(self, *vectors: Vector) -> list[Vector]:
+        """Products of the matrix with vectors, shape (n,) each."""
+        results = [vector.copy() for vector in vectors]
+        for block in self._blocks:
+            rows = block[: self._used] if block is self._blocks[-1] else block
+            for vector, result in zip(vectors, results, strict=True):
+                products = np.einsum("ij,j->i", rows, vector)
+                result += np.einsum("i,ij->j", products.reshape(-1, 2)[:, ::-1].ravel(), rows)
+        return results
+
+    def add(self, s: Vector, w: Vector) -> None:
+        """Add s w^T + w s^T."""
+        if self._used == UPDATE_ROWS:
+            self._blocks.append(np.empty((UPDATE_ROWS, self._n)))
+            self._used = 0
+        self._blocks[-1][self._used] = s
+        self._blocks[-1][self._used + 1] = w
+        self._used += 2
+
+    def update(self, s: Vector, y: Vector, gradient: Vector) -> Vector:
+        """Add the pair (s, y) and return the product of the new matrix with the new gradient.
+
+        H' = (1 - rho s y^T) H (1 - rho y s^T) + rho s s^T, written as H' = H + s w^T + w s^T.
+        """
+        v, u = self.apply(y, gradient)
+        curvature = dot(y, s)
+        rho = 1000.0 if curvature == 0.0 else 1.0 / curvature
+        w = 0.5 * (rho * rho * dot(y, v) + rho) * s - rho * v
+        self.add(s, w)
+        return u + s * dot(w, gradient) + w * dot(s, gradient)
+
+
+class DenseInverseHessian(InverseHessian):
+    """The same as one matrix of 8 n^2 bytes, kept with its last update pending so that each iteration passes over it once."""
 
     def __init__(self, n: int) -> None:
         self.matrix = np.eye(n)
@@ -61,17 +106,14 @@ class InverseHessian:
         self._pending = None
         return results
 
-    def update(self, s: Vector, y: Vector, gradient: Vector) -> Vector:
-        """Add the pair (s, y) and return the product of the new matrix with the new gradient.
-
-        H' = (1 - rho s y^T) H (1 - rho y s^T) + rho s s^T, written as H' = H + s w^T + w s^T.
-        """
-        v, u = self.apply(y, gradient)
-        curvature = dot(y, s)
-        rho = 1000.0 if curvature == 0.0 else 1.0 / curvature
-        w = 0.5 * (rho * rho * dot(y, v) + rho) * s - rho * v
+    def add(self, s: Vector, w: Vector) -> None:
+        """Add s w^T + w s^T at the next product."""
         self._pending = (s, w)
-        return u + s * dot(w, gradient) + w * dot(s, gradient)
+
+
+def inverse_hessian(n: int) -> InverseHessian:
+    """The cheaper form: a matrix of many parameters costs more than the updates of n / 2 iterations."""
+    return InverseHessian(n) if n > DENSE_PARAMETERS else DenseInverseHessian(n)
 
 
 def dot(a: Vector, b: Vector) -> float:
@@ -130,7 +172,7 @@ def minimize_bfgs(
     x = x0.copy()
     value, gradient = evaluate(x)
     previous_value = value + math.sqrt(dot(gradient, gradient)) / 2.0
-    hessian = InverseHessian(len(x))
+    hessian = inverse_hessian(len(x))
     direction = -gradient
     for iteration in range(maxiter):
         if np.linalg.norm(gradient, options.norm) <= options.gtol:

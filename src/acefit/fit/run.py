@@ -304,7 +304,7 @@ def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], p
         n = job.train.structures.n_structures
         log.info("%d minibatches of %.1f structures an iteration", plan.n_batches, n / plan.n_batches)
     sizes = [subset.size() for subset in (job.train, job.test) if subset is not None]
-    optimizer = optimizer_bytes(settings.optimizer, n_free)
+    optimizer = optimizer_bytes(settings.optimizer, n_free, settings.maxiter)
     resident, threads = resident_bytes(), default_threads()
     estimate_of = partial(
         estimate_memory, sizes, layout.n_parameters, optimizer, threads=threads, n_shares=N_SHARES, resident=resident

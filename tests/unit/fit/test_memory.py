@@ -13,10 +13,17 @@ from acefit.fit.memory import MemoryEstimate, SetSize, check_memory, choose_stre
 
 def test_optimizer_bytes__covers_the_matrix_of_bfgs():
     n = 300
-    assert np.eye(n).nbytes <= optimizer_bytes("BFGS", n) < 1.1 * np.eye(n).nbytes
-    assert optimizer_bytes("L-BFGS-B", n) < 40 * 8 * n
-    assert 3 * 8 * n < optimizer_bytes("Adam", n) < 40 * 8 * n
-    assert optimizer_bytes("trust-constr", n) > 2 * optimizer_bytes("BFGS", n)
+    matrix = np.eye(n).nbytes
+    assert matrix <= optimizer_bytes("BFGS", n, 100) < 1.1 * matrix
+    assert optimizer_bytes("ScaledBFGS", n, 100) == optimizer_bytes("BFGS", n, 1000)
+    assert optimizer_bytes("L-BFGS-B", n, 100) < 40 * 8 * n
+    assert 3 * 8 * n < optimizer_bytes("Adam", n, 100) < 40 * 8 * n
+    assert optimizer_bytes("trust-constr", n, 100) > 2 * matrix
+
+
+def test_optimizer_bytes__counts_the_updates_of_bfgs_with_many_parameters():
+    n = 100_000
+    assert 200 * 8 * n < optimizer_bytes("BFGS", n, 100) < 260 * 8 * n
 
 
 def test_check_memory__stops_only_beyond_the_limit(caplog):
