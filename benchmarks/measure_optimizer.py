@@ -35,7 +35,7 @@ def main() -> None:
             own = found.seconds - found.seconds_evaluating
             print(
                 f"{case} {method}: {loss.n_parameters} parameters, {found.iterations} iterations, {found.evaluations} losses of "
-                f"{found.seconds_evaluating / found.evaluations * 1e3:.1f} ms; iterations themselves {own / found.iterations * 1e3:.2f} ms each, "
+                f"{found.seconds_evaluating / found.evaluations * 1e3:.1f} ms; own {own / found.iterations * 1e3:.2f} ms each, "
                 f"{100 * own / found.seconds:.1f} % of the time",
                 flush=True,
             )
