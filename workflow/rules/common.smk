@@ -120,7 +120,7 @@ def last_selected(wildcards):
 def reserved_memory(wildcards, input):
     """MB of a fit: what the user allows it, else program and compiler, its data, and the optimiser's arrays."""
     n_parameters = plan()["steps"][int(wildcards.step)]["n_parameters"]
-    estimate = 800 + 5 * input.size_mb + optimizer_bytes(CONFIG.fit.optimizer, n_parameters) / 1e6
+    estimate = 800 + 5 * input.size_mb + optimizer_bytes(CONFIG.fit.optimizer, n_parameters, CONFIG.fit.maxiter) / 1e6
     return int(stages.fit_memory(CONFIG) or estimate)
 
 
