@@ -101,6 +101,10 @@ class Callbacks:
         self._stop_on_error = stop_on_error
         self._has_failed: set[str] = set()
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to call."""
+        return bool(self._functions)
+
     def call(self, potential: Potential, iteration: int, metrics: Mapping[str, Any]) -> str | None:
         """Call all functions after an iteration.
 

@@ -23,10 +23,11 @@ from acefit.fit.optimizers import HasGradient
 from acefit.fit.progress import Progress
 from acefit.fit.stopping import EarlyStopping
 from acefit.potential.bbasis import write_potential
-from acefit.potential.model import Potential
 from acefit.potential.parameters import ParameterLayout
 
 Vector = NDArray[np.float64]
+WRITING_SHARE = 0.02
+"""Share of the time that writing the current potential may take: thousands of functions take as long as the loss of a small set."""
 TEXT_FILES = {"train": "metrics.txt", "test": "test_metrics.txt"}
 
 
@@ -90,7 +91,7 @@ class Recorder:
     ----------
     folder : Path
         Run directory, for the metrics files in pacemaker's layout and `potential.yaml`, the current potential: replaced after
-        every iteration.
+        every iteration, or less often where that would take more than `WRITING_SHARE` of the time.
     layout : ParameterLayout
         Turns parameters into potentials.
     log : EvaluationLog
@@ -135,6 +136,7 @@ class Recorder:
         earlier = [row for content in log.iterations.values() for row in content["rows"]]
         self._seconds_before = max((row["time"] for row in earlier), default=0.0)
         self._evaluating_before = max((row["evaluation_time"] for row in earlier), default=0.0)
+        self._next_writing = 0.0
         self._files: dict[str, int] = {}
         self.rows: list[Row] = []
 
@@ -168,7 +170,7 @@ class Recorder:
                 self.rows.append(row)
             self._progress.report_table("TEST STATS", row, self.seconds_per_evaluation)
         self._progress.report_table("FIT STATS", results["train"], self.seconds_per_evaluation)
-        self._write_potential(self._layout.apply(x), results["train"]["loss"])
+        self._write_potential(x, results["train"]["loss"])
         self._write_text_files()
         self.close()
         return results
@@ -200,21 +202,26 @@ class Recorder:
         rows = [{**self._place(iteration), **self._train.measure(complete)}]
         if is_shown and self._test is not None:
             rows.append({**self._place(iteration), **self._test.measure(self._test.loss(x))})
-        potential = self._layout.apply(x)
-        self._write_potential(potential, rows[0]["loss"])
+        if time.perf_counter() >= self._next_writing:
+            self._write_potential(x, rows[0]["loss"])
         if not self._files:
             self._write_text_files()
         for row in rows:
             # one system call per line, so that a reader never meets half a line
             os.write(self._files[row["subset"]], text_row(row).encode())
         self._report(rows, is_shown)
-        reason = self._callbacks.call(potential, iteration, rows[0]) if iteration > 0 else None
+        reason = None
+        if iteration > 0 and self._callbacks:
+            reason = self._callbacks.call(self._layout.apply(x), iteration, rows[0])
         content = {"rows": rows, "stop": reason}
         self._log.append_iteration(iteration, content)
         return content
 
-    def _write_potential(self, potential: Potential, loss: float) -> None:
-        write_potential(potential.with_metadata(_loss=repr(loss)), self._folder / "potential.yaml")
+    def _write_potential(self, x: Vector, loss: float) -> None:
+        began = time.perf_counter()
+        write_potential(self._layout.apply(x).with_metadata(_loss=repr(loss)), self._folder / "potential.yaml")
+        now = time.perf_counter()
+        self._next_writing = now + (now - began) / WRITING_SHARE
 
     def _place(self, iteration: int) -> Row:
         return {
