@@ -27,7 +27,7 @@ from acefit.potential.parameters import ParameterLayout
 
 Vector = NDArray[np.float64]
 WRITING_SHARE = 0.02
-"""Share of the time that writing the current potential may take: thousands of functions take as long as the loss of a small set."""
+"""Share of the time that writing the current potential may take: thousands of functions take as long as a loss."""
 TEXT_FILES = {"train": "metrics.txt", "test": "test_metrics.txt"}
 
 
