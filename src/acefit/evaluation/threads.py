@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
-from itertools import pairwise
 
 import numba
 
-CHUNKS_PER_THREAD = 4
+CHUNKS_PER_THREAD = 8
 """Ranges handed to each thread, so that a slow one holds up little."""
 
 
@@ -43,7 +42,17 @@ def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int
         function(0, n_blocks)
         return
     n_chunks = min(n_blocks, threads * CHUNKS_PER_THREAD)
-    bounds = [n_blocks * k // n_chunks for k in range(n_chunks + 1)]
-    jobs = [_pool(threads).submit(function, a, b) for a, b in pairwise(bounds)]
+    ranges = iter([(n_blocks * k // n_chunks, n_blocks * (k + 1) // n_chunks) for k in range(n_chunks)])
+
+    def work() -> None:
+        # each thread takes the next range when it is ready; taking one is a single step under Python's lock
+        for first, last in ranges:
+            function(first, last)
+
+    jobs = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        wait(jobs)
     for job in jobs:
         job.result()
