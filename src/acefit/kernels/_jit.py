@@ -52,7 +52,7 @@ class InnerLibrary(JITCodeLibrary):
         self._shared_module = self._final_module
         # what numba fills in for each function, besides its code
         names = [variable.name for variable in self._final_module.global_variables if variable.name.startswith("_ZN08NumbaEnv")]
-        lines = [str(self._codegen._create_empty_module(self.name)), *(f'@"{name}" = common global ptr null' for name in names)]
+        lines = [str(self._codegen._create_empty_module(self.name)), *(f'@"{name}" = common global i64 0' for name in names)]
         self._final_module = parse_assembly("\n".join(lines))
         super()._finalize_final_module()
 
