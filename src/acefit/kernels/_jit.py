@@ -6,6 +6,7 @@ compiled or loaded, so results depend on neither. NaN and infinity keep their me
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from llvmlite.binding import Linkage, parse_assembly
@@ -89,7 +90,10 @@ class _InnerCompiler(_DriverCompiler):
 class InnerDispatcher(CPUDispatcher):
     """A kernel as other kernels see it; where Python calls it (tests, set-up), a driver of the same source serves."""
 
-    driver: Any
+    @cached_property
+    def driver(self) -> Any:
+        """Made at the first call, since a cache on disk is prepared for each driver."""
+        return _compile(self.py_func, **self.targetoptions)
 
     def add_overload(self, compiled: Any) -> None:
         """Keep the code for kernels and hide it from Python, which cannot call it."""
@@ -107,12 +111,10 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def _compile_inner(function: Callable[..., Any], **options: Any) -> Any:
-    """Compiled function that other kernels can call; where Python calls it, a driver made of the same source serves."""
+    """Compiled function that other kernels can call."""
     if _IS_OFF:
         return function
-    dispatcher = InnerDispatcher(function, targetoptions=_OPTIONS | options, pipeline_class=_InnerCompiler)
-    dispatcher.driver = _compile(function, **options)
-    return use_cache(dispatcher, "inner")
+    return use_cache(InnerDispatcher(function, targetoptions=_OPTIONS | options, pipeline_class=_InnerCompiler), "inner")
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -129,7 +131,7 @@ def operation(function: Callable[..., Any]) -> Any:
 
 
 def driver(function: Callable[..., Any]) -> Any:
-    """Compile a function that allocates arrays, as scratch for kernels or as a result."""
+    """Compile a function that Python calls; it may allocate arrays."""
     return _compile(function)
 
 
