@@ -1,4 +1,4 @@
-"""The optimiser's own share of the time of a minimisation, and what of its memory is there at the end.
+"""The optimiser's own share of the time of a minimisation.
 
     python benchmarks/measure_optimizer.py ethanol [cu-large ...] [--optimizers BFGS L-BFGS-B] [--iterations 30] [--shared DIR]
 

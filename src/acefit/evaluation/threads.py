@@ -9,7 +9,7 @@ from functools import lru_cache
 import numba
 
 CHUNKS_PER_THREAD = 8
-"""Ranges handed to each thread, so that a slow one holds up little."""
+"""Ranges for each thread, so that a slow one holds up little."""
 
 
 @lru_cache(maxsize=8)

@@ -59,9 +59,8 @@ def optimizer_bytes(method: str, n_parameters: int, maxiter: int, maxcor: int = 
     BFGS of many parameters keeps two vectors of each iteration. Adam keeps the state (3 vectors) before an epoch and within
     it, and the temporary vectors of a step.
     """
-    kept = {"L-BFGS-B": 2 * maxcor, "Adam": 6, "trust-constr": 3 * n_parameters}
-    if method in ("BFGS", "ScaledBFGS"):
-        kept[method] = n_parameters if n_parameters <= DENSE_PARAMETERS else 2 * maxiter + UPDATE_ROWS
+    bfgs = n_parameters if n_parameters <= DENSE_PARAMETERS else 2 * maxiter + UPDATE_ROWS
+    kept = {"BFGS": bfgs, "ScaledBFGS": bfgs, "L-BFGS-B": 2 * maxcor, "Adam": 6, "trust-constr": 3 * n_parameters}
     return 8 * n_parameters * (kept.get(method, 0) + 12)
 
 

@@ -1,6 +1,6 @@
 """Write B-basis potential files in the layout of the reference (key order, lists in flow style, 17 significant digits).
 
-The text is rendered directly, because the current potential is written at most iterations of a fit.
+The text is rendered directly, because the current potential is written again and again during a fit.
 """
 
 from __future__ import annotations

@@ -40,6 +40,16 @@ def test_inverse_hessian__equals_the_textbook_update(form):
     np.testing.assert_allclose(two, dense @ y, rtol=1e-9, atol=1e-9)
 
 
+def test_inverse_hessian__matrix_stays_symmetric():
+    rng = np.random.default_rng(1)
+    hessian = small_blocks(37)
+    for _ in range(4):
+        s, y, gradient = rng.normal(size=(3, 37))
+        hessian.update(s, y if s @ y > 0 else -y, gradient)
+    hessian.apply(gradient)
+    np.testing.assert_allclose(hessian.matrix, hessian.matrix.T, rtol=1e-12, atol=1e-12)
+
+
 def test_inverse_hessian__is_a_matrix_only_where_that_is_small():
     assert type(inverse_hessian(DENSE_PARAMETERS)) is DenseInverseHessian
     assert type(inverse_hessian(DENSE_PARAMETERS + 1)) is InverseHessian
