@@ -74,7 +74,9 @@ FIGURES: dict[str, Entry] = {
         "Root mean square errors of energies (top) and force components (bottom) against iterations, train and test.",
     ),
     "ladder": Entry(
-        "Convergence", "Errors at the end of every fit cycle against the number of functions; the line joins the selected cycles."
+        "Convergence",
+        "Errors at the end of every fit cycle against the number of functions: the line joins the selected cycles, open circles "
+        "are the others.",
     ),
     "radial-functions": Entry("Potential", "Radial functions R_nl(r) of every bond, one colour per n, one line style per l."),
     "radial-basis": Entry("Potential", "Radial base functions g_k(r) of every bond."),

@@ -105,15 +105,15 @@ NORM_AXES = ErrorAxes("norm of reference force (eV/Å)", "norm of force error (m
 
 
 def binned_rmse(x: Values, errors: Values) -> tuple[Values, Values]:
-    """Root mean square error in equal bins of x: bin centres and values of the bins that are not empty."""
+    """Root mean square error in equal bins of x: bin edges, and values that are NaN where a bin is empty."""
     bins = n_bins(len(x))
     edges = np.histogram_bin_edges(x, bins)
     which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, bins - 1)
     counts = np.bincount(which, minlength=bins)
     squares = np.bincount(which, weights=errors**2, minlength=bins)
-    filled = counts > 0
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    return centres[filled], np.sqrt(squares[filled] / counts[filled])
+    values = np.full(bins, np.nan)
+    np.divide(squares, counts, out=values, where=counts > 0)
+    return edges, np.sqrt(values)
 
 
 def _draw_outliers(axes: Axes, x: Values, errors: Values, limit: float) -> list[str]:
@@ -144,7 +144,8 @@ def draw_error_distribution(x: Values, errors: Values, what: ErrorAxes, subset: 
     main.axhline(0.0, color=GREY, linewidth=0.8, zorder=0.5)
     inside = np.abs(errors) <= limit
     draw_points(main, x[inside], errors[inside], colour, has_bar=False)
-    (line,) = main.plot(*binned_rmse(x, errors), color="black", linewidth=1.1, label="RMSE in bins")
+    edges, binned = binned_rmse(x, errors)
+    line = main.stairs(binned, edges, baseline=None, color="black", linewidth=1.1, label="RMSE in bins")
     lines = [f"{len(x)} points", f"RMSE {rms(errors):.4g} {what.unit}", f"MAE {np.mean(np.abs(errors)):.4g} {what.unit}"]
     lines += _draw_outliers(main, x, errors, limit)
     panels["text"].set_axis_off()

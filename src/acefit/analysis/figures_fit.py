@@ -174,7 +174,10 @@ def _plain_log_ticks(axes: Axes) -> None:
     """Write the ticks of a logarithmic axis as plain numbers, also between decades when the axis spans few of them."""
     low, high = axes.get_ylim()
     axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    if high / low < 100:
+    if high / low < 8:
+        axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(nbins=8, steps=(1, 2, 2.5, 5, 10)))
+        axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    elif high / low < 100:
         axes.yaxis.set_minor_locator(mpl.ticker.LogLocator(subs=(2.0, 5.0)))
         axes.yaxis.set_minor_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axes.tick_params(axis="y", which="minor", labelsize=8.5)

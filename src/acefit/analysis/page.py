@@ -143,4 +143,5 @@ def format_number(value: Any) -> str:
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.3e}"
-    return f"{value:.4g}" if size < 1e4 else f"{value:.0f}"
+    # trailing zeros stay, so that a column shows equally many digits
+    return f"{value:#.4g}".removesuffix(".") if 0 < size < 1e4 else f"{value:.0f}"

@@ -20,10 +20,21 @@ def test_format_page__needs_nothing_from_outside():
 
 
 def test_format_table__has_labels_units_and_rounded_numbers():
-    table = pd.DataFrame({"name": ["<x>"], "rmse_epa": [1.23456], "n_atoms": [1234567], "loss": [1.5e-7], "gap": [np.nan]})
+    table = pd.DataFrame(
+        {
+            "name": ["<x>"],
+            "rmse_epa": [1.23456],
+            "n_atoms": [1234567],
+            "mae": [2.2],
+            "max": [105.0],
+            "no": [0.0],
+            "loss": [1.5e-7],
+            "gap": [np.nan],
+        }
+    )
     text = page.format_table(table, {"rmse_epa": "energy RMSE"}, {"rmse_epa": "meV/atom"}, "caption")
     assert "energy RMSE<small>meV/atom</small>" in text
-    for cell in ("&lt;x&gt;", "1.235", "1234567", "1.500e-07", ">-<"):
+    for cell in ("&lt;x&gt;", "1.235", "1234567", "1.500e-07", ">-<", ">2.200<", ">105.0<", ">0<"):
         assert cell in text
 
 
