@@ -9,7 +9,7 @@ import pytest
 from numba import config
 
 import acefit
-from acefit.kernels import _jit
+from acefit.kernels import _cache, _jit
 
 PACKAGE = Path(acefit.__file__).parent
 
@@ -57,8 +57,10 @@ def count_in(n):
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="looks into compiled code")
-def test_driver__has_its_own_copy_of_what_it_calls():
+def test_driver__has_its_own_copy_of_what_it_calls(monkeypatch):
     """Else the first copy that a process loads, optimised within another driver, would serve and change last digits."""
+    # code that an earlier run left on disk cannot be looked into
+    monkeypatch.setattr(_cache, "_CACHE", None)
 
     @_jit.driver
     def call(n):
