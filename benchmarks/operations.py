@@ -152,8 +152,8 @@ def second_pair(b: Bond) -> Phases:
         "displacements": 21 + 5 + 9,
         # l = 1: 3; m = +-l: 8 each; m = +-(l - 1): 4 each; others: 6
         "changes of harmonics": _by_level(b.l_max, 3, 24, 6),
-        # R' times displacement; two sums for each component; density rows
-        "tangent sums": rows + 4 * b.components + b.densities,
+        # R' times displacement; three sums for each component; density rows
+        "sums with tangents": rows + 6 * b.components + 2 * b.densities,
         # three sums for each component; by P and Q: 1 and 5 for each row
         "radial adjoints": 6 * b.components + 6 * b.rows + 5 * b.densities,
         # T_k again; * and + for P and Q
@@ -165,8 +165,8 @@ def second_atom(g: Graph) -> Phases:
     """Operations that the second pass adds to `first_atom`."""
     p = g.densities
     return {
-        # nodes: 2 * and 1 +; terms: * and +; outer: 2 * and 2 +; derivatives of S by densities: 6
-        "density tangents": 3 * g.nodes + p * (2 * g.terms + 4 * g.outer + 6),
+        # nodes: 3 * and 1 +; terms: twice * and +; outer: 3 * and 3 +; derivatives of S by densities: 6
+        "products with tangents": 4 * g.nodes + p * (4 * g.terms + 6 * g.outer + 6),
         # terms: * and + to both adjoints, and 3 and the sum over atoms for the coefficient; outer: 10 and 2; nodes: 6 by operand
         "second adjoints": p * (8 * g.terms + 10 * g.outer) + 2 * g.outer + 12 * g.nodes,
     }
@@ -222,4 +222,5 @@ def evaluation_operations(compiled: Compiled, structures: StructureSet, neighbor
 
 def gradient_operations(compiled: Compiled, structures: StructureSet, neighbors: NeighborList) -> Phases:
     """Operations of the second pass, which computes values again with their tangents."""
-    return _count(compiled, structures, neighbors, (FIRST, SECOND))[0]
+    phases, _ = _count(compiled, structures, neighbors, (FIRST, SECOND))
+    return {phase: value for phase, value in phases.items() if phase not in ("sums over neighbours", "products")}

@@ -29,6 +29,7 @@ from acefit.fit.batch import Slopes, Targets
 from acefit.fit.quasi_newton import inverse_hessian
 from acefit.kernels import energy, gradient, pairs, products, radial
 from acefit.kernels._jit import LANES
+from acefit.kernels.contraction import contract_into, outer_products_into
 from acefit.kernels.harmonics import along_into, harmonics_into
 from acefit.kernels.model import Coefficients
 from measure_evaluation import shape_names
@@ -95,7 +96,7 @@ def contraction(s, group):
     for nu in range(c.n_elements):
         b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
         for low in range(slots[nu] - slots[0], stop, CHUNK):
-            radial.contract_into(
+            contract_into(
                 c.k_rows[b], c.matrix_start[b], s.coefficients.value, s.coefficients.slope, w.pairs, low, min(CHUNK, stop - low),
                 c.n_rows[b] + c.n_density[mu], w.base.shape[1], w.base, w.base, w.radial.shape[1], low, w.radial, w.dradial,
             )  # fmt: skip
@@ -174,11 +175,11 @@ def changes_of_harmonics(s, group):
         along_into(l_max, c.sector, c.climb, w.pairs, low, min(low + CHUNK, n), width, w.ylm, t.turn, t.dylm)
 
 
-def tangent_sums(s, group):
-    """Tangents of A and of the order-1 densities; scaled by one, since slopes are scaled in place."""
+def sums_with_tangents(s, group):
+    """A components and order-1 densities with tangents; slopes are scaled in place, hence by one."""
     mu, slots, c, w, t = s.groups.species[group], s.groups.slots[group], s.shape, s.work, s.tangents
-    t.nodes[: c.n_a[mu]] = 0.0
-    t.rho[:] = 0.0
+    w.nodes[: c.n_a[mu]], t.nodes[: c.n_a[mu]] = 0.0, 0.0
+    s.lanes.rho[:], t.rho[:] = 0.0, 0.0
     stride, width = w.radial.shape[1], w.ylm.shape[1]
     for nu in range(c.n_elements):
         b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
@@ -186,17 +187,19 @@ def tangent_sums(s, group):
         for low in range(slots[nu] - slots[0], stop, CHUNK):
             n = min(CHUNK, stop - low)
             gradient.scale_rows(n, rows + c.n_density[mu], stride, s.ones, low, t.dradial)
-            pairs.sums_into(rows, first, c.row_l, c.row_a, n, t.dradial, 0, stride, w.ylm, low, width, t.nodes)
-            pairs.sums_into(rows, first, c.row_l, c.row_a, n, t.radial, 0, stride, t.dylm, low, width, t.nodes)
+            gradient.sums_and_tangents_into(
+                rows, first, c.row_l, c.row_a, n, t.radial, t.dradial, stride, w.ylm, t.dylm, low, width, w.nodes, t.nodes
+            )
+            pairs.add_columns(c.n_density[mu], t.radial, stride, rows, 0, n, s.lanes.rho)
             pairs.add_columns(c.n_density[mu], t.dradial, stride, rows, 0, n, t.rho)
 
 
-def density_tangents(s, group):
-    """Tangents of nodes and densities, and the derivatives of S by them."""
+def products_with_tangents(s, group):
+    """Nodes and densities with tangents, and the derivatives of S by them."""
     mu, w, t = s.groups.species[group], s.work, s.tangents
-    t.rho[:] = 0.0
-    products.node_tangents_into(s.shape, mu, w.nodes, t.nodes)
-    products.density_tangents_into(s.shape, mu, s.coefficients.ct, w.nodes, t.nodes, w.sums, t.sums, t.rho)
+    s.lanes.rho[:], t.rho[:] = 0.0, 0.0
+    products.nodes_and_tangents_into(s.shape, mu, w.nodes, t.nodes)
+    products.densities_and_tangents_into(s.shape, mu, s.coefficients.ct, w.nodes, t.nodes, w.sums, t.sums, s.lanes.rho, t.rho)
     gradient.density_weights_into(s.shape, mu, s.groups, group, s.lanes, s.structure, s.slopes, t)
 
 
@@ -230,7 +233,7 @@ def outer_products(s, group):
             radial.base_into(
                 c.kind[b], c.bond[b], c.table, c.table_start[b], c.k_rows[b], w.pairs, low, n, width, w.base, w.dbase
             )
-            gradient.outer_products_into(
+            outer_products_into(
                 c.k_rows[b], c.matrix_start[b], c.n_rows[b] + c.n_density[mu], n, t.radial, t.dradial, t.radial.shape[1], w.base,
                 w.base, width, t.value, t.slope,
             )  # fmt: skip
@@ -242,27 +245,12 @@ def everything(s, group):
     gradient.gradient_group(s.shape, s.coefficients, s.groups, group, s.work, s.lanes, s.tangents, s.structure, s.slopes, s.dct)
 
 
-FIRST = (
-    geometry,
-    radial_arguments,
-    polynomial_base,
-    contraction,
-    harmonics,
-    sums_over_neighbours,
-    product_densities,
-    embedding,
-)
+PAIRS = (geometry, radial_arguments, polynomial_base, contraction, harmonics)
+FIRST = (*PAIRS, sums_over_neighbours, product_densities, embedding)
 REVERSE = (reverse, pair_gradients, scatter)
-SECOND = (
-    displacements,
-    changes_of_harmonics,
-    tangent_sums,
-    density_tangents,
-    second_adjoints,
-    radial_adjoints,
-    outer_products,
-)
-PARTS = {"whole evaluation": (*FIRST, *REVERSE), "whole loss and gradient": (*FIRST, *REVERSE, *FIRST, *SECOND)}
+TANGENTS = (displacements, changes_of_harmonics, sums_with_tangents, products_with_tangents)
+SECOND = (*TANGENTS, second_adjoints, radial_adjoints, outer_products)
+PARTS = {"whole evaluation": (*FIRST, *REVERSE), "whole loss and gradient": (*FIRST, *REVERSE, *PAIRS, embedding, *SECOND)}
 """Phases of the calls of `whole_calls`."""
 
 

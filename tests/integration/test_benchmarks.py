@@ -55,8 +55,8 @@ def test_suite__times_every_phase_and_its_share_of_the_peak(tmp_path):
     assert done.returncode == 0, done.stderr
     frame = pq.read_table(tmp_path / "suite.parquet").to_pandas()
     assert (frame["median"] > 0).all()
+    # not that they are below 1: the peak is measured some seconds earlier, perhaps beside another job
     shares = frame[frame.quantity.str.endswith(", share of the peak")]
-    assert (shares["median"] < 1).all()
     timed = {
         "geometry",
         "contraction",

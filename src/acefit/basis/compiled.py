@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from acefit.basis.graph import ProductGraph, build_graph
 from acefit.errors import PotentialError
-from acefit.kernels import radial
+from acefit.kernels import contraction, radial
 from acefit.kernels._jit import LANES
 from acefit.kernels.core import pair_core, zbl_screened
 from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
@@ -206,7 +206,7 @@ class Compiled:
     @property
     def n_rows(self) -> int:
         """Rows of the contraction matrices, with rows to spare for the last block."""
-        return max((stop for _, stop in self.row_ranges), default=0) + radial.ROW_BLOCK
+        return max((stop for _, stop in self.row_ranges), default=0) + contraction.ROW_BLOCK
 
     @property
     def k_width(self) -> int:
@@ -253,7 +253,7 @@ def _row_map(
     ranges, row = [], 0
     for mu_i, mu_j in bonds:
         element = potential.elements.index(mu_i)
-        row = -(-row // radial.ROW_BLOCK) * radial.ROW_BLOCK
+        row = -(-row // contraction.ROW_BLOCK) * contraction.ROW_BLOCK
         start, bond = row, potential.bond(mu_i, mu_j)
         if bond is None:
             ranges.append((start, start))
@@ -271,7 +271,7 @@ def _row_map(
         row += p
         ranges.append((start, row))
     index = np.array(entries, dtype=np.int64).reshape(-1, 2)
-    shape = ((row + radial.ROW_BLOCK) * k_max, layout.n_parameters)
+    shape = ((row + contraction.ROW_BLOCK) * k_max, layout.n_parameters)
     return csr_array((np.ones(len(index)), (index[:, 0], index[:, 1])), shape=shape), ranges
 
 

@@ -13,12 +13,18 @@ from llvmlite.binding import Linkage, parse_assembly
 from numba import config
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.registry import CPUDispatcher
+from numba.core.registry import CPUDispatcher, cpu_target
 
 from acefit.kernels._cache import use_cache
 
 LANES = 8
 """Atoms of one species that go through the product graph side by side (one AVX-512 or two AVX2 registers)."""
+
+WIDE: bool = "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
+"""Whether a vector is one register and there are 32 of them; else it is two (AVX2), and there are 16.
+
+Loops that keep many sums in registers have a form for each; which sums are taken together changes no result.
+"""
 
 _IS_OFF: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
 

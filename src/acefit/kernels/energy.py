@@ -129,20 +129,20 @@ def embedding_into(shape, mu_i, lanes):
 
 
 @inlined
-def embed_group(shape, coefficients, groups, group, work, lanes):
-    """From A and the order-1 densities to embedding and f_cut for all lanes of a group."""
-    mu_i = groups.species[group]
-    products.nodes_into(shape, mu_i, work.nodes)
-    products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
-    embedding_into(shape, mu_i, lanes)
+def embed_group(shape, groups, group, work, lanes):
+    """From the densities to embedding and f_cut for all lanes of a group."""
+    embedding_into(shape, groups.species[group], lanes)
     core_cut_into(shape, groups, group, work.pairs, lanes)
 
 
 @inlined
 def forward_group(shape, coefficients, groups, group, work, lanes):
     """From pairs to embedding and f_cut for all lanes of a group; returns the number of slots."""
+    mu_i = groups.species[group]
     atomic_base_into(shape, coefficients, groups, group, work, lanes.rho, lanes.rho_core)
-    embed_group(shape, coefficients, groups, group, work, lanes)
+    products.nodes_into(shape, mu_i, work.nodes)
+    products.densities_into(shape, mu_i, coefficients.ct, work.nodes, work.sums, lanes.rho)
+    embed_group(shape, groups, group, work, lanes)
     return groups.slots[group, shape.n_elements] - groups.slots[group, 0]
 
 

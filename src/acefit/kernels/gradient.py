@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.kernels import products, radial
+from acefit.kernels import contraction, products, radial
 from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
 from acefit.kernels.energy import embed_group, evaluate_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
-from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_into
-from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ
+from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work
+from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, UX, UY, UZ
 from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
 Floats = NDArray[np.float64]
@@ -168,6 +168,41 @@ def scale_rows(n, n_rows, stride, factors, first, rows):
 
 
 @kernel
+def sums_and_tangents_into(
+    n_rows, first, row_l, row_a, n, radials, changes, stride, ylm, dylm, ylm_first, width, nodes, tangents
+):
+    """Add to nodes and tangents the sums over n slots of R Y and of R' Y + R Y', for all A components.
+
+    radials and changes are R and R' (n, stride, LANES), ylm and dylm are Y and Y' (n_slots, width, LANES) from the slot ylm_first
+    on. Two values of m at a time keep all sums in registers; the two parts of a tangent are added up by themselves, since a sum
+    waits for its last term.
+    """
+    zero = splat(0.0)
+    for row in range(n_rows):
+        l, a = item(row_l, first + row), item(row_a, first + row)
+        for m in range(0, 2 * l, 2):
+            s0, s1, d0, d1 = load(nodes, a + m), load(nodes, a + m + 1), load(tangents, a + m), load(tangents, a + m + 1)
+            e0, e1 = zero, zero
+            for slot in range(n):
+                value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
+                y = (ylm_first + slot) * width + l * l + m
+                y0, y1 = load(ylm, y), load(ylm, y + 1)
+                s0, s1, d0, d1 = s0 + value * y0, s1 + value * y1, d0 + change * y0, d1 + change * y1
+                e0, e1 = e0 + value * load(dylm, y), e1 + value * load(dylm, y + 1)
+            store(nodes, a + m, s0)
+            store(nodes, a + m + 1, s1)
+            store(tangents, a + m, d0 + e0)
+            store(tangents, a + m + 1, d1 + e1)
+        s0, d0, e0 = load(nodes, a + 2 * l), load(tangents, a + 2 * l), zero
+        for slot in range(n):
+            value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
+            y = (ylm_first + slot) * width + l * l + 2 * l
+            s0, d0, e0 = s0 + value * load(ylm, y), d0 + change * load(ylm, y), e0 + value * load(dylm, y)
+        store(nodes, a + 2 * l, s0)
+        store(tangents, a + 2 * l, d0 + e0)
+
+
+@kernel
 def tangent_segment_into(
     kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
     l_max, sector, climb, value, slope, vectors, begin, start, stop,
@@ -180,15 +215,16 @@ def tangent_segment_into(
         high = min(low + CHUNK, stop)
         n = high - low
         chunk_into(
-            kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
-            l_max, sector, climb, value, slope, vectors, begin, low, high,
-            pairs, base, dbase, 0, radials, dradials, ylm, nodes, rho,
+            kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, vectors,
+            begin, low, high, pairs, base, dbase, 0, radials, dradials, ylm,
         )  # fmt: skip
         displacements_into(begin, low, high, vectors, neighbor, force_slope, constants, pairs, along, turn)
         along_into(l_max, sector, climb, pairs, low, high, width, ylm, turn, dylm)
         scale_rows(n, n_rows + n_density, stride, along, low, dradials)
-        sums_into(n_rows, row_first, row_l, row_a, n, dradials, 0, stride, ylm, low, width, tangents)
-        sums_into(n_rows, row_first, row_l, row_a, n, radials, 0, stride, dylm, low, width, tangents)
+        sums_and_tangents_into(
+            n_rows, row_first, row_l, row_a, n, radials, dradials, stride, ylm, dylm, low, width, nodes, tangents
+        )
+        add_columns(n_density, radials, stride, n_rows, 0, n, rho)
         add_columns(n_density, dradials, stride, n_rows, 0, n, drho)
 
 
@@ -302,46 +338,6 @@ def radial_adjoints_into(
 
 
 @kernel
-def outer_products_into(k_rows, first, n_rows, n, p, q, stride, base, dbase, k_width, value, slope):
-    """Add sum over n slots of p (n, stride) times base (n, k_width) to value (n_matrix_rows, width), of q and dbase to slope."""
-    width = value.shape[1]
-    for row in range(0, n_rows, ROW_BLOCK):
-        for k in range(0, k_rows, 2):
-            o0 = (first + row) * width + k
-            o1, o2, o3 = o0 + width, o0 + 2 * width, o0 + 3 * width
-            a0, a1, a2, a3 = load(value, o0), load(value, o1), load(value, o2), load(value, o3)
-            b0, b1, b2, b3 = load(value, o0 + 1), load(value, o1 + 1), load(value, o2 + 1), load(value, o3 + 1)
-            c0, c1, c2, c3 = load(slope, o0), load(slope, o1), load(slope, o2), load(slope, o3)
-            d0, d1, d2, d3 = load(slope, o0 + 1), load(slope, o1 + 1), load(slope, o2 + 1), load(slope, o3 + 1)
-            for s in range(n):
-                r, t = s * stride + row, s * k_width + k
-                t0, t1 = load(base, t), load(base, t + 1)
-                r0, r1, r2, r3 = load(p, r), load(p, r + 1), load(p, r + 2), load(p, r + 3)
-                a0, a1, a2, a3 = a0 + r0 * t0, a1 + r1 * t0, a2 + r2 * t0, a3 + r3 * t0
-                b0, b1, b2, b3 = b0 + r0 * t1, b1 + r1 * t1, b2 + r2 * t1, b3 + r3 * t1
-                t0, t1 = load(dbase, t), load(dbase, t + 1)
-                r0, r1, r2, r3 = load(q, r), load(q, r + 1), load(q, r + 2), load(q, r + 3)
-                c0, c1, c2, c3 = c0 + r0 * t0, c1 + r1 * t0, c2 + r2 * t0, c3 + r3 * t0
-                d0, d1, d2, d3 = d0 + r0 * t1, d1 + r1 * t1, d2 + r2 * t1, d3 + r3 * t1
-            store(value, o0, a0)
-            store(value, o1, a1)
-            store(value, o2, a2)
-            store(value, o3, a3)
-            store(value, o0 + 1, b0)
-            store(value, o1 + 1, b1)
-            store(value, o2 + 1, b2)
-            store(value, o3 + 1, b3)
-            store(slope, o0, c0)
-            store(slope, o1, c1)
-            store(slope, o2, c2)
-            store(slope, o3, c3)
-            store(slope, o0 + 1, d0)
-            store(slope, o1 + 1, d1)
-            store(slope, o2 + 1, d2)
-            store(slope, o3 + 1, d3)
-
-
-@kernel
 def matrix_segment_into(
     kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density, start, stop,
     pairs, base, dbase, radials, dradials, ylm, along, dylm, g, h, u, v, value, slope,
@@ -356,7 +352,7 @@ def matrix_segment_into(
             radials, dradials, stride,
         )  # fmt: skip
         radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, high - low, k_width, base, dbase)
-        outer_products_into(
+        contraction.outer_products_into(
             k_rows, first_row, n_rows + n_density, high - low, radials, dradials, stride, base, own_dbase, k_width, value, slope
         )
 
@@ -383,11 +379,11 @@ def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, st
     """Add one group's contribution to the gradient: to dct, and lane by lane to tangents.value and tangents.slope."""
     mu_i = groups.species[group]
     tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes)
-    embed_group(shape, coefficients, groups, group, work, lanes)
-    products.node_tangents_into(shape, mu_i, work.nodes, tangents.nodes)
-    products.density_tangents_into(
-        shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, tangents.rho
+    products.nodes_and_tangents_into(shape, mu_i, work.nodes, tangents.nodes)
+    products.densities_and_tangents_into(
+        shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, lanes.rho, tangents.rho
     )
+    embed_group(shape, groups, group, work, lanes)
     density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, tangents)
     products.second_adjoints_into(
         shape,

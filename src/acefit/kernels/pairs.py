@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from acefit.kernels import core, radial
 from acefit.kernels._jit import LANES, kernel, scratch
+from acefit.kernels.contraction import ROW_BLOCK, contract_into
 from acefit.kernels.harmonics import harmonics_into
-from acefit.kernels.radial import INVERSE, N_PAIR, ROW_BLOCK, UX, UY, UZ, R
+from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ, R
 from acefit.kernels.vectors import item, load, root, splat, store, zeros
 
-CHUNK = 8
+CHUNK = 16
 """Slots that go through all steps together; what they need fits into the first-level cache."""
 
 Floats = NDArray[np.float64]
@@ -173,27 +174,20 @@ def add_columns(n, values, stride, row, start, stop, out):
 
 @kernel
 def chunk_into(
-    kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
-    l_max, sector, climb, value, slope, vectors, begin, low, high,
-    pairs, base, dbase, out, radials, dradials, ylm, nodes, rho,
+    kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, vectors, begin,
+    low, high, pairs, base, dbase, out, radials, dradials, ylm,
 ):  # fmt: skip
-    """From vectors to A components and order-1 densities, for a few slots of one bond.
-
-    They go through all steps at once, so that what one step leaves is still in the first-level cache for the next. The radial
-    functions are put at the slots from out on.
-    """
+    """From vectors to harmonics and radial functions for a few slots of one bond; the latter are put at the slots from out on."""
     k_width, stride, width, n = base.shape[1], radials.shape[1], ylm.shape[1], high - low
     own_dbase = dbase if kind == radial.TABLE else base
     geometry_into(vectors, begin, low, high, pairs)
     radial.arguments_into(kind, bond, pairs, low, high)
     radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, n, k_width, base, dbase)
-    radial.contract_into(
+    contract_into(
         k_rows, first_row, value, slope, pairs, low, n, n_rows + n_density, k_width, base, own_dbase,
         stride, out, radials, dradials,
     )  # fmt: skip
     harmonics_into(l_max, sector, climb, pairs, low, high, width, ylm)
-    sums_into(n_rows, row_first, row_l, row_a, n, radials, out, stride, ylm, low, width, nodes)
-    add_columns(n_density, radials, stride, n_rows, out, out + n, rho)
 
 
 @kernel
@@ -202,13 +196,19 @@ def segment_into(
     l_max, sector, climb, value, slope, vectors, begin, start, stop,
     pairs, base, dbase, radials, dradials, ylm, nodes, rho,
 ):  # fmt: skip
-    """`chunk_into` for all slots of one bond; the radial functions of every slot are kept."""
+    """From vectors to A components and order-1 densities for all slots of one bond; the radial functions of each are kept.
+
+    A few slots go through all steps at once, so that what one step leaves is still in the first-level cache for the next.
+    """
+    stride, width = radials.shape[1], ylm.shape[1]
     for low in range(start, stop, CHUNK):
+        high = min(low + CHUNK, stop)
         chunk_into(
-            kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
-            l_max, sector, climb, value, slope, vectors, begin, low, min(low + CHUNK, stop),
-            pairs, base, dbase, low, radials, dradials, ylm, nodes, rho,
+            kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, vectors,
+            begin, low, high, pairs, base, dbase, low, radials, dradials, ylm,
         )  # fmt: skip
+        sums_into(n_rows, row_first, row_l, row_a, high - low, radials, low, stride, ylm, low, width, nodes)
+        add_columns(n_density, radials, stride, n_rows, low, high, rho)
 
 
 @kernel

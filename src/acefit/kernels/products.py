@@ -14,7 +14,7 @@ Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), recursive evaluation of pro
 adjoint of A.
 """
 
-from acefit.kernels._jit import kernel, operation
+from acefit.kernels._jit import WIDE, kernel, operation
 from acefit.kernels.vectors import add_at, add_halves_at, item, load, splat, store, total, totals
 
 
@@ -27,12 +27,14 @@ def nodes_into(shape, mu, nodes):
 
 
 @kernel
-def node_tangents_into(shape, mu, nodes, tangents):
-    """Fill the rows of tangents behind those of the A components."""
+def nodes_and_tangents_into(shape, mu, nodes, tangents):
+    """Fill the rows of nodes and of tangents behind those of the A components."""
     first, n_a = shape.node_start[mu], shape.n_a[mu]
     for t in range(shape.n_nodes[mu]):
         a, b = item(shape.left, first + t), item(shape.right, first + t)
-        store(tangents, n_a + t, load(tangents, a) * load(nodes, b) + load(nodes, a) * load(tangents, b))
+        left, right = load(nodes, a), load(nodes, b)
+        store(nodes, n_a + t, left * right)
+        store(tangents, n_a + t, load(tangents, a) * right + left * load(tangents, b))
 
 
 @operation
@@ -88,25 +90,56 @@ def densities_into(shape, mu, ct, nodes, sums, rho):
             store(rho, p, load(rho, p) + factor * s)
 
 
+@operation
+def add_terms(one, two, inner, t, rows, tangents, s0, s1, d0, d1):
+    """Add one term to the sums of two densities and to their tangents."""
+    row, c0, c1 = item(inner, t), item(one, t), item(two, t)
+    value, tangent = load(rows, row), load(tangents, row)
+    return s0 + c0 * value, s1 + c1 * value, d0 + c0 * tangent, d1 + c1 * tangent
+
+
+@operation
+def weighted_sums_and_tangents(one, two, inner, begin, end, rows, tangents):
+    """`weighted_sums` of rows and of tangents in one pass."""
+    zero = splat(0.0)
+    s0, s1, d0, d1, r0, r1, e0, e1 = zero, zero, zero, zero, zero, zero, zero, zero
+    t = begin
+    # twice as many sums hide the latency of the multiply-adds where there are registers for them
+    while WIDE and t + 2 <= end:
+        s0, s1, d0, d1 = add_terms(one, two, inner, t, rows, tangents, s0, s1, d0, d1)
+        r0, r1, e0, e1 = add_terms(one, two, inner, t + 1, rows, tangents, r0, r1, e0, e1)
+        t += 2
+    while t < end:
+        s0, s1, d0, d1 = add_terms(one, two, inner, t, rows, tangents, s0, s1, d0, d1)
+        t += 1
+    return s0 + r0, s1 + r1, d0 + e0, d1 + e1
+
+
+@operation
+def add_density(o, p, p_max, factor, dfactor, s, ds, sums, dsums, rho, drho):
+    """Add the terms of one outer factor to a density and its tangent; keep their sums."""
+    store(sums, o * p_max + p, s)
+    store(dsums, o * p_max + p, ds)
+    store(rho, p, load(rho, p) + factor * s)
+    store(drho, p, load(drho, p) + factor * ds + dfactor * s)
+
+
 @kernel
-def density_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, drho):
-    """Add the tangents of the terms to drho; dsums are those of the sums."""
+def densities_and_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, rho, drho):
+    """`densities_into`, and the tangents of the terms added to drho; dsums are those of the sums."""
     begin, p_max = shape.outer_start[mu], sums.shape[1]
     for o in range(begin, shape.outer_start[mu + 1]):
         factor, dfactor = load(nodes, item(shape.outer, o)), load(tangents, item(shape.outer, o))
-        first, last, row = item(shape.term_start, o), item(shape.term_start, o + 1), (o - begin) * p_max
+        first, last = item(shape.term_start, o), item(shape.term_start, o + 1)
         if shape.n_density[mu] == 2:
-            ds, ds1 = weighted_sums(ct[0], ct[1], shape.inner, first, last, tangents)
-            store(dsums, row, ds)
-            store(dsums, row + 1, ds1)
-            store(drho, 0, load(drho, 0) + factor * ds + dfactor * load(sums, row))
-            store(drho, 1, load(drho, 1) + factor * ds1 + dfactor * load(sums, row + 1))
+            s, s1, ds, ds1 = weighted_sums_and_tangents(ct[0], ct[1], shape.inner, first, last, nodes, tangents)
+            add_density(o - begin, 0, p_max, factor, dfactor, s, ds, sums, dsums, rho, drho)
+            add_density(o - begin, 1, p_max, factor, dfactor, s1, ds1, sums, dsums, rho, drho)
             continue
         for p in range(shape.n_density[mu]):
+            s = weighted_sum(ct[p], shape.inner, first, last, nodes)
             ds = weighted_sum(ct[p], shape.inner, first, last, tangents)
-            row = (o - begin) * p_max + p
-            store(dsums, row, ds)
-            store(drho, p, load(drho, p) + factor * ds + dfactor * load(sums, row))
+            add_density(o - begin, p, p_max, factor, dfactor, s, ds, sums, dsums, rho, drho)
 
 
 @operation

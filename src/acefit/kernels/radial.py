@@ -21,7 +21,7 @@ the simplified spherical Bessel functions.
 from math import exp, pi
 
 from acefit.kernels._jit import LANES, kernel, operation
-from acefit.kernels.vectors import any_below, item, load, splat, store, times_power_of_two, where_below
+from acefit.kernels.vectors import any_below, load, splat, store, times_power_of_two, where_below
 
 # Kinds of radial base
 NONE, CHEB_EXP_COS, CHEB_POW, CHEB_LINEAR, SINE, TABLE = 0, 1, 2, 3, 4, 5
@@ -35,9 +35,6 @@ N_BOND_PARAMETERS = 19
 
 # Core modes
 CORE_NONE, CORE_EXPONENTIAL, CORE_EXPONENTIAL_WINDOW, CORE_ZBL = 0, 1, 2, 3
-
-ROW_BLOCK = 4
-"""Rows that are contracted together, so that their sums stay in registers."""
 
 # Rows of the pair arrays (n_slots, N_PAIR, LANES)
 R, INVERSE, UX, UY, UZ, X, F0, F1, F2 = 0, 1, 2, 3, 4, 5, 6, 7, 8
@@ -262,50 +259,3 @@ def base_into(kind, bond, table, first, k_rows, pairs, slot, n, k_width, base, d
         table_into(bond, table, first, k_rows, pairs, slot, n, k_width, base, dbase)
     elif k_rows > 0:
         chebyshev_into(k_rows, pairs, slot, n, k_width, base)
-
-
-@kernel
-def contract_into(k_rows, first, value, slope, pairs, slot, n, n_rows, k_width, base, dbase, stride, out, radial, dradial):
-    """Fill n_rows rows of radial and dradial (n_slots, stride, LANES), at n slots from out on, with R and dR/dr of slot, ...
-
-    first is the first row in value and slope; both have rows to spare up to the next multiple of ROW_BLOCK, as has stride.
-    """
-    matrix_width = value.shape[1]
-    for s in range(0, n, 2):
-        # An odd last slot is done twice rather than by other code
-        other = min(s + 1, n - 1)
-        b0, b1, row0, row1 = s * k_width, other * k_width, (slot + s) * N_PAIR, (slot + other) * N_PAIR
-        for block in range(0, n_rows, ROW_BLOCK):
-            start = max(0, min(block, n_rows - ROW_BLOCK))
-            m0 = (first + start) * matrix_width
-            m1, m2, m3 = m0 + matrix_width, m0 + 2 * matrix_width, m0 + 3 * matrix_width
-            p0, p1, p2, p3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            q0, q1, q2, q3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            u0, u1, u2, u3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            for k in range(k_rows):
-                t, d, t1, d1 = load(base, b0 + k), load(dbase, b0 + k), load(base, b1 + k), load(dbase, b1 + k)
-                c0, c1 = splat(item(value, m0 + k)), splat(item(value, m1 + k))
-                c2, c3 = splat(item(value, m2 + k)), splat(item(value, m3 + k))
-                p0, p1, p2, p3 = p0 + c0 * t, p1 + c1 * t, p2 + c2 * t, p3 + c3 * t
-                u0, u1, u2, u3 = u0 + c0 * t1, u1 + c1 * t1, u2 + c2 * t1, u3 + c3 * t1
-                c0, c1 = splat(item(slope, m0 + k)), splat(item(slope, m1 + k))
-                c2, c3 = splat(item(slope, m2 + k)), splat(item(slope, m3 + k))
-                q0, q1, q2, q3 = q0 + c0 * d, q1 + c1 * d, q2 + c2 * d, q3 + c3 * d
-                v0, v1, v2, v3 = v0 + c0 * d1, v1 + c1 * d1, v2 + c2 * d1, v3 + c3 * d1
-            finish(pairs, row0, (out + s) * stride + start, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial)
-            finish(pairs, row1, (out + other) * stride + start, u0, u1, u2, u3, v0, v1, v2, v3, radial, dradial)
-
-
-@operation
-def finish(pairs, row, out, p0, p1, p2, p3, q0, q1, q2, q3, radial, dradial):
-    """Store R = f0 P and dR/dr = f1 Q + f2 P of four rows."""
-    f0, f1, f2 = load(pairs, row + F0), load(pairs, row + F1), load(pairs, row + F2)
-    store(radial, out, f0 * p0)
-    store(radial, out + 1, f0 * p1)
-    store(radial, out + 2, f0 * p2)
-    store(radial, out + 3, f0 * p3)
-    store(dradial, out, f1 * q0 + f2 * p0)
-    store(dradial, out + 1, f1 * q1 + f2 * p1)
-    store(dradial, out + 2, f1 * q2 + f2 * p2)
-    store(dradial, out + 3, f1 * q3 + f2 * p3)

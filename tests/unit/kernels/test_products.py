@@ -68,11 +68,21 @@ class Graph:
         nodes[:N_A], tangents[:N_A] = self.a, self.da
         sums, dsums = np.full((2, self.n_outer, P_MAX, LANES), np.nan)
         rho, drho = np.ones((2, P_MAX, LANES))
+        products.nodes_and_tangents_into(self.shape, MU, nodes, tangents)
+        products.densities_and_tangents_into(self.shape, MU, self.ct, nodes, tangents, sums, dsums, rho, drho)
+        return nodes, tangents, sums, dsums, rho, drho
+
+    def values_alone(self):
+        """Nodes, sums and densities by the kernels of the first pass."""
+        nodes, sums, rho = (
+            np.full((N_A + N_NODES, LANES), np.nan),
+            np.full((self.n_outer, P_MAX, LANES), np.nan),
+            np.ones((P_MAX, LANES)),
+        )
+        nodes[:N_A] = self.a
         products.nodes_into(self.shape, MU, nodes)
         products.densities_into(self.shape, MU, self.ct, nodes, sums, rho)
-        products.node_tangents_into(self.shape, MU, nodes, tangents)
-        products.density_tangents_into(self.shape, MU, self.ct, nodes, tangents, sums, dsums, drho)
-        return nodes, tangents, sums, dsums, rho, drho
+        return nodes, sums, rho
 
 
 @pytest.fixture(scope="module", params=range(1, P_MAX + 1))
@@ -91,28 +101,33 @@ def tangent(function, graph):
 
 
 def test_nodes_into__equals_the_recursion(graph):
-    np.testing.assert_array_equal(graph.evaluated()[0], graph.nodes(graph.a))
+    np.testing.assert_array_equal(graph.values_alone()[0], graph.nodes(graph.a))
 
 
-def test_node_tangents_into__is_the_derivative_along_the_given_direction(graph):
-    np.testing.assert_allclose(graph.evaluated()[1], tangent(graph.nodes, graph), rtol=1e-12, atol=1e-12)
+def test_nodes_and_tangents_into__equal_the_recursion_and_its_derivative_along_the_given_direction(graph):
+    nodes, tangents, *_ = graph.evaluated()
+    np.testing.assert_array_equal(nodes, graph.nodes(graph.a))
+    np.testing.assert_allclose(tangents, tangent(graph.nodes, graph), rtol=1e-12, atol=1e-12)
 
 
 def test_densities_into__adds_the_terms(graph):
-    rho = graph.evaluated()[4]
+    rho = graph.values_alone()[2]
     np.testing.assert_allclose(rho[: graph.p], 1.0 + graph.rho(graph.a), rtol=1e-12)
     assert (rho[graph.p :] == 1.0).all()
 
 
-def test_density_tangents_into__adds_the_derivative_along_the_given_direction(graph):
-    drho = graph.evaluated()[5]
+def test_densities_and_tangents_into__add_the_terms_and_their_derivative_along_the_given_direction(graph):
+    _, _, sums, _, rho, drho = graph.evaluated()
+    np.testing.assert_allclose(rho[: graph.p], 1.0 + graph.rho(graph.a), rtol=1e-12)
     np.testing.assert_allclose(drho[: graph.p], 1.0 + tangent(graph.rho, graph), rtol=1e-12)
-    assert (drho[graph.p :] == 1.0).all()
+    np.testing.assert_allclose(sums[:, : graph.p], graph.values_alone()[1][:, : graph.p], rtol=1e-12, atol=1e-14)
+    for density in (rho, drho):
+        assert (density[graph.p :] == 1.0).all()
 
 
 def test_adjoints_into__is_the_derivative_by_a(graph):
     adjoint = np.full((N_A + N_NODES, LANES), np.nan)
-    nodes, _, sums, *_ = graph.evaluated()
+    nodes, sums, _ = graph.values_alone()
     products.adjoints_into(graph.shape, MU, graph.ct, graph.u, nodes, sums, adjoint)
     expected = derivative(lambda a: (graph.u[: graph.p] * graph.rho(a)).sum(), graph.a).reshape(N_A, LANES)
     np.testing.assert_allclose(adjoint[:N_A], expected, rtol=1e-12, atol=1e-11)
