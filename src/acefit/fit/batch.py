@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,6 +133,12 @@ class Batch:
         """Number of blocks of work."""
         return len(self.layout.block_groups) - 1
 
+    @cached_property
+    def _gradients(self) -> Coefficients:
+        """Buffers of the shares, which the kernel sets; kept, since the system takes long to hand out new memory."""
+        like = self.compiled.coefficients(np.zeros(self.compiled.layout.n_parameters))
+        return Coefficients(*(np.empty((min(N_SHARES, self.n_blocks), *part.shape)) for part in like))
+
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
         sums = self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
@@ -159,7 +166,7 @@ class Batch:
         n_shares = min(N_SHARES, len(blocks))
         share_start = equal_ranges(len(blocks), max(n_shares, 1))
         n = n_shares if with_gradient else 0
-        gradients = Coefficients(*(np.zeros((n, *part.shape)) for part in coefficients))
+        gradients = Coefficients(*(part[:n] for part in self._gradients))
 
         def run(first: int, last: int) -> None:
             loss_and_gradient(
