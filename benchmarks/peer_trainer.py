@@ -129,7 +129,7 @@ def write_input(data: TrainingSet, folder: Path, peers: Path) -> None:
             "optimizer": "BFGS",
             "maxiter": ITERATIONS[data.name],
         },
-        "backend": {"evaluator": "tensorpot", "batch_size": 100 if data.name == "ethanol" else 10, "display_step": 1000},
+        "backend": {"evaluator": "tensorpot", "batch_size": 10 if data.name == "cu-large" else 100, "display_step": 1000},
     }
     (folder / "input.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.fit.line_search import Trial, search_step
+from acefit.kernels.updates import add_updates
 
 Vector = NDArray[np.float64]
 BLOCK_BYTES = 2**18
@@ -23,7 +24,7 @@ DENSE_PARAMETERS = 2000
 """Most parameters of which the inverse Hessian is one matrix; it does not depend on the iterations to come, which may grow."""
 
 UPDATE_ROWS = 32
-"""Vectors in one block of updates: few enough for a cache, and enough to make the call of a NumPy function nothing."""
+"""Vectors in one block of updates."""
 
 
 class Outcome(NamedTuple):
@@ -50,13 +51,11 @@ class InverseHessian:
 
     def apply(self, *vectors: Vector) -> list[Vector]:
         """Products of the matrix with vectors, shape (n,) each."""
-        results = [vector.copy() for vector in vectors]
+        stack = np.array(vectors)
+        results = stack.copy()
         for block in self._blocks:
-            rows = block[: self._used] if block is self._blocks[-1] else block
-            for vector, result in zip(vectors, results, strict=True):
-                products = np.einsum("ij,j->i", rows, vector)
-                result += np.einsum("i,ij->j", products.reshape(-1, 2)[:, ::-1].ravel(), rows)
-        return results
+            add_updates(block, self._used if block is self._blocks[-1] else UPDATE_ROWS, stack, results)
+        return list(results)
 
     def add(self, s: Vector, w: Vector) -> None:
         """Add s w^T + w s^T."""
