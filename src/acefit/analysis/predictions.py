@@ -103,7 +103,7 @@ def _structure_columns(
     counts = structures.atoms_per_structure
     energies_per_atom = structures.energies / counts
     force_errors = np.linalg.norm(predicted.forces - structures.forces, axis=1)
-    volumes = structures.volumes()
+    volumes = structures.volumes
     bulk = np.asarray(structures.pbc).all(axis=1, keepdims=True)
     return {
         "structure": structures.ids,

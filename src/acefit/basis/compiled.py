@@ -8,13 +8,14 @@ the Chebyshev polynomials of the kernels to the g_k of the potential are folded 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import pi, sqrt
 
 import numpy as np
 from ase.data import atomic_numbers
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 from acefit.basis.graph import ProductGraph, build_graph
 from acefit.errors import PotentialError
@@ -208,6 +209,11 @@ class Compiled:
         """Rows of the contraction matrices, with rows to spare for the last block."""
         return max((stop for _, stop in self.row_ranges), default=0) + contraction.ROW_BLOCK
 
+    @cached_property
+    def _transposed(self) -> tuple[csc_array, list[csc_array]]:
+        """Transposes of `to_rows` and of the couplings of each element; making one takes longer than a product with it."""
+        return self.to_rows.T, [graph.couplings.T for graph in self.graphs]
+
     @property
     def k_width(self) -> int:
         """Columns of the contraction matrices: even, because the kernels take them two at a time."""
@@ -222,9 +228,9 @@ class Compiled:
                 matrix[start:stop, : base.shape[1]] = raw[start:stop, : base.shape[0]] @ base
         p_max = int(self.shape.n_density.max())
         ct = np.zeros((p_max, len(self.shape.inner)))
-        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.term_blocks, strict=True):
+        for transposed, (first, offset, n_functions, p) in zip(self._transposed[1], self.term_blocks, strict=True):
             c = x[offset : offset + n_functions * p].reshape(n_functions, p)
-            ct[:p, first : first + graph.n_terms] = (graph.couplings.T @ c).T
+            ct[:p, first : first + transposed.shape[0]] = (transposed @ c).T
         return Coefficients(matrices[0], matrices[1], ct)
 
     def parameter_gradient(self, slopes: Coefficients) -> NDArray[np.float64]:
@@ -233,7 +239,7 @@ class Compiled:
         for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
             for matrix, base in zip((slopes.value, slopes.slope), maps, strict=True):
                 raw[start:stop, : base.shape[0]] += matrix[start:stop, : base.shape[1]] @ base.T
-        gradient = np.asarray(self.to_rows.T @ raw.ravel())
+        gradient = np.asarray(self._transposed[0] @ raw.ravel())
         for graph, (first, offset, n_functions, p) in zip(self.graphs, self.term_blocks, strict=True):
             dc = graph.couplings @ slopes.ct[:p, first : first + graph.n_terms].T
             gradient[offset : offset + n_functions * p] += dc.ravel()

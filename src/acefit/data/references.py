@@ -151,7 +151,7 @@ def _fit_references(
     energies = np.linalg.pinv(counts[known], rcond=1e-10) @ raw_energies[known]
     residual = raw_energies[known] - counts[known] @ energies
     n_atoms = structures.atoms_per_structure[known]
-    volumes = structures.volumes()[known] / n_atoms
+    volumes = structures.volumes[known] / n_atoms
     dilute = int(np.argmax(volumes))
     shift = -residual[dilute] / n_atoms[dilute] if volumes[dilute] > 0 else 0.0
     return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto")

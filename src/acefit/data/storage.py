@@ -105,7 +105,7 @@ def write_dataset(
     """Write a dataset as the tables `structures` and `atoms`; structures are numbered by their position."""
     structures = dataset.structures
     rows = np.arange(structures.n_structures)
-    volumes = structures.volumes()
+    volumes = structures.volumes
     write_table(
         {
             "structure": rows,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,7 @@ class StructureSet:
         """Whether each structure has a stress, shape (S,)."""
         return np.asarray(np.isfinite(self.stresses).all(axis=1))
 
+    @cached_property
     def volumes(self) -> NDArray[np.float64]:
         """Volume of each cell, Å^3, shape (S,); 0 for structures without a three-dimensional cell."""
         return np.abs(np.linalg.det(self.cells))

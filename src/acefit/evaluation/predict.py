@@ -111,8 +111,7 @@ def build_prediction_layout(compiled: Compiled, structures: StructureSet, neighb
 
 def voigt_stresses(virials: NDArray[np.float64], structures: StructureSet) -> NDArray[np.float64]:
     """Virials (S, 6) divided by the volumes; NaN for structures without a three-dimensional cell."""
-    volumes = np.abs(np.linalg.det(structures.cells))
-    safe = np.where(volumes > 0.0, volumes, np.nan)
+    safe = np.where(structures.volumes > 0.0, structures.volumes, np.nan)
     return virials / safe[:, None]
 
 

@@ -96,7 +96,6 @@ def build_targets(structures: StructureSet, weights: Weights, factors: tuple[flo
     n = np.diff(structures.offsets)
     energy = _usable(np.asarray(weights.energy, dtype=float), structures.energies, "structures")
     force = _usable(np.asarray(weights.force, dtype=float), structures.forces, "atoms")
-    volume = np.abs(np.linalg.det(structures.cells))
     stress_weight = np.asarray(weights.stress, dtype=float) if factors[2] else np.zeros(len(n))
     stress = _usable(stress_weight, structures.stresses, "structures (stress)")
     return Targets(
@@ -106,7 +105,7 @@ def build_targets(structures: StructureSet, weights: Weights, factors: tuple[flo
         force_weight=factors[1] * force,
         stress=np.nan_to_num(structures.stresses),
         stress_weight=factors[2] * stress,
-        volume=np.where(volume > 0.0, volume, 1.0),
+        volume=np.where(structures.volumes > 0.0, structures.volumes, 1.0),
     )
 
 

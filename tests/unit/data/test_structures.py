@@ -32,7 +32,7 @@ def test_from_ase__collects_labels_and_marks_absent_ones():
     assert np.isnan(structures.forces[4:]).all()
     assert structures.has_stress.tolist() == [True, False, False]
     assert structures.structure_of_atom.tolist() == [0, 0, 0, 0, 1, 1, 2]
-    assert structures.volumes() == pytest.approx([3.61**3, 0, 27], rel=1e-13)
+    assert structures.volumes == pytest.approx([3.61**3, 0, 27], rel=1e-13)
 
 
 def test_from_ase__does_not_run_calculators():

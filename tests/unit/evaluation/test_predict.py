@@ -230,7 +230,7 @@ def test_predict__virials_of_atoms_add_up_to_the_stress():
     frames = [atoms for atoms in random_structures(compiled.potential.elements) if atoms.cell.rank == 3]
     structures, _ = prepared(frames, 1.0)
     found = evaluate(compiled, frames)
-    sums = np.add.reduceat(found.atomic_virials, structures.offsets[:-1]) / structures.volumes()[:, None]
+    sums = np.add.reduceat(found.atomic_virials, structures.offsets[:-1]) / structures.volumes[:, None]
     np.testing.assert_allclose(sums, found.stresses, rtol=0, atol=1e-13)
 
 
