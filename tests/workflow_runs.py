@@ -69,13 +69,18 @@ def _merge(target: dict, changes: dict) -> None:
             target[key] = value
 
 
-def command(folder: Path, config: Path | None, *arguments: str, cores: int = 2) -> list[str]:
-    """Command line of a run in a folder; arguments come first, since --configfile takes all words that follow it."""
+def command(folder: Path, config: Path | None, *arguments: str, cores: int | None = 2) -> list[str]:
+    """Command line of a run in a folder; arguments come first, since --configfile takes all words that follow it.
+
+    Without cores the jobs go to a batch system, which the arguments name.
+    """
     line = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    return [*line, "--cores", str(cores), *(["--configfile", str(config)] if config else [])]
+    return [*line, *(["--cores", str(cores)] if cores else []), *(["--configfile", str(config)] if config else [])]
 
 
-def run(folder: Path, config: Path | None, *arguments: str, cores: int = 2, environment: dict[str, str] | None = None) -> Answer:
+def run(
+    folder: Path, config: Path | None, *arguments: str, cores: int | None = 2, environment: dict[str, str] | None = None
+) -> Answer:
     """Run Snakemake to its end."""
     done = subprocess.run(
         command(folder, config, *arguments, cores=cores),

@@ -16,7 +16,7 @@ checkpoint basis:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=reserve(2000),
     params:
         settings=stages.basis_params(CONFIG),
         code=step_digest("basis"),

@@ -7,14 +7,9 @@ from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
 from acefit.config import loading, stages
 from acefit.errors import AcefitError
 from acefit.files import read_yaml
-from acefit.fit.memory import optimizer_bytes
 from acefit.workflow import step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-
-# Cores of this machine that may be used; on a cluster, where none are named, what one job asks for (profiles set it per rule)
-CORES = workflow.resource_settings.cores or 16
-
 
 CONFIG_FILES = workflow.overwrite_configfiles or workflow.configfiles
 
@@ -115,19 +110,6 @@ def measured_jobs():
 def last_selected(wildcards):
     """The best potential of the last ladder step."""
     return f"{RUN}/select/{step_names()[-1]}/potential.yaml"
-
-
-def reserved_memory(wildcards, input):
-    """MB of a fit: what the user allows it, else program and compiler, its data, and the optimiser's arrays."""
-    n_parameters = plan()["steps"][int(wildcards.step)]["n_parameters"]
-    estimate = 800 + 5 * input.size_mb + optimizer_bytes(CONFIG.fit.optimizer, n_parameters, CONFIG.fit.maxiter) / 1e6
-    return int(stages.fit_memory(CONFIG) or estimate)
-
-
-def fit_threads(wildcards):
-    """All cores for a fit that runs alone; restarts that run side by side share them."""
-    at_once = CYCLES - 1 if PARALLEL and int(wildcards.cycle) else 1
-    return max(1, CORES // at_once)
 
 
 def report_files(entries, file_name, folder):

@@ -14,7 +14,7 @@ rule dataset:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: 1000 + 40 * max(1, int(input.size_mb)),
+        mem_mb=reserve(1000, 40, "files"),
     params:
         settings=stages.dataset_params(CONFIG),
         code=step_digest("dataset"),

@@ -17,7 +17,7 @@ rule predict:
         "../envs/acefit.yaml"
     threads: CORES
     resources:
-        mem_mb=lambda wildcards, input: 2000 + 20 * int(input.size_mb),
+        mem_mb=reserve(2000, 20, "shards"),
     params:
         settings=stages.predict_params(CONFIG),
         code=step_digest("predict"),

@@ -20,7 +20,7 @@ rule report:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=reserve(3000),
     params:
         settings=stages.report_params(CONFIG, CONFIG_FILES[-1]),
         benchmarks=lambda wildcards: measured_jobs(),

@@ -10,11 +10,13 @@ rule select:
         f"{RUN}/logs/select/step-{{step}}.log",
     benchmark:
         f"{RUN}/benchmarks/select/step-{{step}}.tsv"
+    # Takes a third of a second, less than a batch job waits in the queue
+    localrule: True
     conda:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=reserve(1000),
     params:
         settings=stages.select_params(CONFIG),
         code=step_digest("select"),

@@ -11,7 +11,7 @@ rule split:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=reserve(1000),
     params:
         settings=stages.split_params(CONFIG),
         code=step_digest("split"),
