@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numba
 
-CHUNKS_PER_THREAD = 8
-"""Ranges for each thread, so that a slow one holds up little."""
+PARTS_OF_REST = 2
+"""A range is the rest of the work divided by this and by the threads: few ranges, and short ones at the end, when all wait."""
 
 
 @lru_cache(maxsize=8)
@@ -21,6 +21,16 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 def default_threads() -> int:
     """Threads to use when none are asked for: numba's setting, which the workflow sets to the threads of the job."""
     return int(numba.get_num_threads())
+
+
+def shrinking_ranges(n_blocks: int, threads: int) -> list[tuple[int, int]]:
+    """Consecutive ranges that cover all blocks, the later the shorter."""
+    ranges, first = [], 0
+    while first < n_blocks:
+        last = first + max(1, (n_blocks - first) // (PARTS_OF_REST * threads))
+        ranges.append((first, last))
+        first = last
+    return ranges
 
 
 def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int | None = None) -> None:
@@ -41,8 +51,7 @@ def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int
     if threads == 1:
         function(0, n_blocks)
         return
-    n_chunks = min(n_blocks, threads * CHUNKS_PER_THREAD)
-    ranges = iter([(n_blocks * k // n_chunks, n_blocks * (k + 1) // n_chunks) for k in range(n_chunks)])
+    ranges = iter(shrinking_ranges(n_blocks, threads))
 
     def work() -> None:
         # each thread takes the next range when it is ready; taking one is a single step under Python's lock

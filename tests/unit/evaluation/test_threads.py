@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from acefit.evaluation.threads import default_threads, run_blocks
+from acefit.evaluation.threads import default_threads, run_blocks, shrinking_ranges
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -40,3 +40,12 @@ def test_run_blocks__needs_a_thread(threads):
 
 def test_default_threads__is_positive():
     assert default_threads() >= 1
+
+
+@pytest.mark.parametrize(("n_blocks", "threads"), [(0, 2), (1, 2), (15, 2), (64, 2), (64, 16)])
+def test_shrinking_ranges__follow_each_other_and_end_with_single_blocks(n_blocks, threads):
+    ranges = shrinking_ranges(n_blocks, threads)
+    assert [k for first, last in ranges for k in range(first, last)] == list(range(n_blocks))
+    lengths = [last - first for first, last in ranges]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[-threads:] == [1] * min(threads, len(lengths))
