@@ -359,6 +359,20 @@ def largest_group(groups, low, high):
     return largest
 
 
+@kernel
+def blocks_into(
+    first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials, work, lanes
+):
+    """The work of `evaluate` with its scratch; by itself because a driver counts references to arrays at every step."""
+    for block in range(first_block, last_block):
+        buffer = block_buffer[block]
+        for group in range(block_groups[block], block_groups[block + 1]):
+            # virials are collected by atom
+            evaluate_group(
+                shape, coefficients, groups, group, work, lanes, groups.atoms[group], energies, forces[buffer], virials
+            )
+
+
 @driver
 def evaluate(first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials):
     """Energies, forces and virials of the groups in a range of blocks.
@@ -376,13 +390,9 @@ def evaluate(first_block, last_block, shape, coefficients, groups, block_groups,
     k_width = coefficients.value.shape[1]
     work = make_work(shape, k_width, largest_group(groups, block_groups[first_block], block_groups[last_block]))
     lanes = make_lanes(shape)
-    for block in range(first_block, last_block):
-        buffer = block_buffer[block]
-        for group in range(block_groups[block], block_groups[block + 1]):
-            # virials are collected by atom
-            evaluate_group(
-                shape, coefficients, groups, group, work, lanes, groups.atoms[group], energies, forces[buffer], virials
-            )
+    blocks_into(
+        first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials, work, lanes
+    )
 
 
 @driver

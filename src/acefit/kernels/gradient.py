@@ -412,6 +412,36 @@ def add_lanes(lanes, out):
             store(lanes, position, splat(0.0))
 
 
+@kernel
+def shares_into(
+    first_share, last_share, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
+    targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
+):  # fmt: skip
+    """The work of `loss_and_gradient` with its scratch; by itself because a driver counts references to arrays at every step."""
+    with_gradient = gradients.ct.shape[0] > 0
+    for share in range(first_share, last_share):
+        if with_gradient:
+            gradients.ct[share] = 0.0
+        for block in blocks[share_start[share] : share_start[share + 1]]:
+            low, high = block_groups[block], block_groups[block + 1]
+            first, last = block_structures[block], block_structures[block + 1]
+            forces[offsets[first] : offsets[last]] = 0.0
+            virials[first:last] = 0.0
+            for group in range(low, high):
+                for lane in range(LANES):
+                    owner[lane] = structure[max(groups.atoms[group, lane], 0)]
+                evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
+            losses[block] = 0.0
+            residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
+            if not with_gradient:
+                continue
+            for group in range(low, high):
+                gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, gradients.ct[share])
+        if with_gradient:
+            add_lanes(tangents.value, gradients.value[share])
+            add_lanes(tangents.slope, gradients.slope[share])
+
+
 @driver
 def loss_and_gradient(
     first_share,
@@ -453,25 +483,7 @@ def loss_and_gradient(
         n = max(n, largest_group(groups, block_groups[block], block_groups[block + 1]))
     work, lanes = make_work(shape, coefficients.value.shape[1], n), make_lanes(shape)
     tangents, owner = make_tangents(shape, work, coefficients.value), np.zeros(LANES, dtype=np.int32)
-    with_gradient = gradients.ct.shape[0] > 0
-    for share in range(first_share, last_share):
-        if with_gradient:
-            gradients.ct[share] = 0.0
-        for block in blocks[share_start[share] : share_start[share + 1]]:
-            low, high = block_groups[block], block_groups[block + 1]
-            first, last = block_structures[block], block_structures[block + 1]
-            forces[offsets[first] : offsets[last]] = 0.0
-            virials[first:last] = 0.0
-            for group in range(low, high):
-                for lane in range(LANES):
-                    owner[lane] = structure[max(groups.atoms[group, lane], 0)]
-                evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
-            losses[block] = 0.0
-            residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
-            if not with_gradient:
-                continue
-            for group in range(low, high):
-                gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, gradients.ct[share])
-        if with_gradient:
-            add_lanes(tangents.value, gradients.value[share])
-            add_lanes(tangents.slope, gradients.slope[share])
+    shares_into(
+        first_share, last_share, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
+        structure, targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
+    )  # fmt: skip
