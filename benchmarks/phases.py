@@ -187,7 +187,7 @@ def sums_with_tangents(s, group):
         for low in range(slots[nu] - slots[0], stop, CHUNK):
             n = min(CHUNK, stop - low)
             gradient.scale_rows(n, rows + c.n_density[mu], stride, s.ones, low, t.dradial)
-            gradient.sums_and_tangents_into(
+            pairs.sums_and_tangents_into(
                 rows, first, c.row_l, c.row_a, n, t.radial, t.dradial, stride, w.ylm, t.dylm, low, width, w.nodes, t.nodes
             )
             pairs.add_columns(c.n_density[mu], t.radial, stride, rows, 0, n, s.lanes.rho)

@@ -15,7 +15,7 @@ from acefit.kernels import contraction, products, radial
 from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
 from acefit.kernels.energy import embed_group, evaluate_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
-from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work
+from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_and_tangents_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, UX, UY, UZ
 from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
@@ -165,41 +165,6 @@ def scale_rows(n, n_rows, stride, factors, first, rows):
         factor = load(factors, first + slot)
         for row in range(slot * stride, slot * stride + n_rows):
             store(rows, row, load(rows, row) * factor)
-
-
-@kernel
-def sums_and_tangents_into(
-    n_rows, first, row_l, row_a, n, radials, changes, stride, ylm, dylm, ylm_first, width, nodes, tangents
-):
-    """Add to nodes and tangents the sums over n slots of R Y and of R' Y + R Y', for all A components.
-
-    radials and changes are R and R' (n, stride, LANES), ylm and dylm are Y and Y' (n_slots, width, LANES) from the slot ylm_first
-    on. Two values of m at a time keep all sums in registers; the two parts of a tangent are added up by themselves, since a sum
-    waits for its last term.
-    """
-    zero = splat(0.0)
-    for row in range(n_rows):
-        l, a = item(row_l, first + row), item(row_a, first + row)
-        for m in range(0, 2 * l, 2):
-            s0, s1, d0, d1 = load(nodes, a + m), load(nodes, a + m + 1), load(tangents, a + m), load(tangents, a + m + 1)
-            e0, e1 = zero, zero
-            for slot in range(n):
-                value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
-                y = (ylm_first + slot) * width + l * l + m
-                y0, y1 = load(ylm, y), load(ylm, y + 1)
-                s0, s1, d0, d1 = s0 + value * y0, s1 + value * y1, d0 + change * y0, d1 + change * y1
-                e0, e1 = e0 + value * load(dylm, y), e1 + value * load(dylm, y + 1)
-            store(nodes, a + m, s0)
-            store(nodes, a + m + 1, s1)
-            store(tangents, a + m, d0 + e0)
-            store(tangents, a + m + 1, d1 + e1)
-        s0, d0, e0 = load(nodes, a + 2 * l), load(tangents, a + 2 * l), zero
-        for slot in range(n):
-            value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
-            y = (ylm_first + slot) * width + l * l + 2 * l
-            s0, d0, e0 = s0 + value * load(ylm, y), d0 + change * load(ylm, y), e0 + value * load(dylm, y)
-        store(nodes, a + 2 * l, s0)
-        store(tangents, a + 2 * l, d0 + e0)
 
 
 @kernel
