@@ -148,14 +148,14 @@ def second_pair(b: Bond) -> Phases:
     """Operations that the second pass adds to `first_pair`."""
     rows = b.rows + b.densities
     return {
-        # delta: 3 times -, product with a matrix row (5), +; along the bond: 5; turn: 3 times *, -, *
-        "displacements": 21 + 5 + 9,
+        # delta: 3 times -, product with a matrix row (5), +; along the bond: 5; turn: 3 times *, -, *; f1 and f2: *
+        "displacements": 21 + 5 + 9 + 2,
         # l = 1: 3; m = +-l: 8 each; m = +-(l - 1): 4 each; others: 6
         "changes of harmonics": _by_level(b.l_max, 3, 24, 6),
-        # R' times displacement; three sums for each component; density rows
-        "sums with tangents": rows + 6 * b.components + 2 * b.densities,
-        # three sums for each component; by P and Q: 1 and 5 for each row
-        "radial adjoints": 6 * b.components + 6 * b.rows + 5 * b.densities,
+        # three sums for each component; density rows
+        "sums with tangents": 6 * b.components + 2 * b.densities,
+        # three sums for each component; by P and Q: 1 and 4 for each row
+        "radial adjoints": 6 * b.components + 5 * b.rows + 4 * b.densities,
         # T_k again; * and + for P and Q
         "outer products": 1 + 2 * max(b.k - 2, 0) + 4 * rows * b.k,
     }

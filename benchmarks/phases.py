@@ -56,7 +56,6 @@ class State(NamedTuple):
     work: Any
     lanes: Any
     tangents: Any
-    ones: Any
     owner: Any
     energies: Any
     forces: Any
@@ -176,7 +175,7 @@ def changes_of_harmonics(s, group):
 
 
 def sums_with_tangents(s, group):
-    """A components and order-1 densities with tangents; slopes are scaled in place, hence by one."""
+    """A components and order-1 densities with tangents."""
     mu, slots, c, w, t = s.groups.species[group], s.groups.slots[group], s.shape, s.work, s.tangents
     w.nodes[: c.n_a[mu]], t.nodes[: c.n_a[mu]] = 0.0, 0.0
     s.lanes.rho[:], t.rho[:] = 0.0, 0.0
@@ -186,7 +185,6 @@ def sums_with_tangents(s, group):
         rows, first = c.n_rows[b], c.row_start[b]
         for low in range(slots[nu] - slots[0], stop, CHUNK):
             n = min(CHUNK, stop - low)
-            gradient.scale_rows(n, rows + c.n_density[mu], stride, s.ones, low, t.dradial)
             pairs.sums_and_tangents_into(
                 rows, first, c.row_l, c.row_a, n, t.radial, t.dradial, stride, w.ylm, t.dylm, low, width, w.nodes, t.nodes
             )
@@ -218,7 +216,7 @@ def radial_adjoints(s, group):
         b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
         for low in range(slots[nu] - slots[0], stop, CHUNK):
             gradient.radial_adjoints_into(
-                c.n_rows[b], c.row_start[b], c.row_l, c.row_a, c.n_density[mu], low, min(low + CHUNK, stop), w.pairs, t.along,
+                c.n_rows[b], c.row_start[b], c.row_l, c.row_a, c.n_density[mu], low, min(low + CHUNK, stop), w.pairs,
                 w.ylm, t.dylm, w.ylm.shape[1], w.adjoint, t.second, t.u, t.v, t.radial, t.dradial, t.radial.shape[1],
             )  # fmt: skip
 
@@ -290,7 +288,6 @@ def prepare(compiled: Compiled, structures: StructureSet, neighbors: NeighborLis
         work=work,
         lanes=energy.make_lanes(compiled.shape),
         tangents=gradient.make_tangents(compiled.shape, work, coefficients.value),
-        ones=np.ones((len(work.ylm), LANES)),
         owner=np.zeros(LANES, dtype=np.int32),
         energies=np.zeros(n_atoms),
         forces=np.zeros((n_atoms, 3)),

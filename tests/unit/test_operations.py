@@ -50,8 +50,7 @@ def count_pair(count, bond, ls, largest, densities):
             count["contraction"] += 2 + 2
             count["outer products"] += 2 + 2
         count["contraction"] += 1 + 3
-        count["sums with tangents"] += 1
-        count["radial adjoints"] += 5
+        count["radial adjoints"] += 4
     count_harmonics(count, largest)
     for l in ls:
         count["radial adjoints"] += 1
@@ -67,7 +66,7 @@ def count_pair(count, bond, ls, largest, densities):
             count["pair gradients"] += 2
     count["pair gradients"] += 5 + 2 + 3 * 3
     count["scatter"] += 24
-    count["displacements"] += 3 * (1 + 5 + 1) + 5 + 3 * 3
+    count["displacements"] += 3 * (1 + 5 + 1) + 5 + 3 * 3 + 2
 
 
 def count_atom(count, graph, densities):

@@ -15,7 +15,7 @@ from acefit.kernels import contraction, products, radial
 from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
 from acefit.kernels.energy import embed_group, evaluate_group, largest_group, make_lanes
 from acefit.kernels.harmonics import along_into
-from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, make_work, sums_and_tangents_into
+from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, geometry_into, make_work, sums_and_tangents_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, UX, UY, UZ
 from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
@@ -159,12 +159,15 @@ def displacements_into(begin, low, high, vectors, neighbor, force_slope, constan
 
 
 @kernel
-def scale_rows(n, n_rows, stride, factors, first, rows):
-    """Multiply the first n_rows rows of n slots by the factor of the slot."""
-    for slot in range(n):
-        factor = load(factors, first + slot)
-        for row in range(slot * stride, slot * stride + n_rows):
-            store(rows, row, load(rows, row) * factor)
+def scale_slopes(low, high, along, pairs):
+    """Multiply f1 and f2 of some slots by the displacements along the bonds.
+
+    What the contraction then makes of R' is the change of R, for all rows at once; likewise its derivatives by P and Q.
+    """
+    for slot in range(low, high):
+        row, displacement = slot * N_PAIR, load(along, slot)
+        store(pairs, row + F1, load(pairs, row + F1) * displacement)
+        store(pairs, row + F2, load(pairs, row + F2) * displacement)
 
 
 @kernel
@@ -179,13 +182,15 @@ def tangent_segment_into(
     for low in range(start, stop, CHUNK):
         high = min(low + CHUNK, stop)
         n = high - low
-        chunk_into(
-            kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, vectors,
-            begin, low, high, pairs, base, dbase, 0, radials, dradials, ylm,
-        )  # fmt: skip
+        geometry_into(vectors, begin, low, high, pairs)
+        radial.arguments_into(kind, bond, pairs, low, high)
         displacements_into(begin, low, high, vectors, neighbor, force_slope, constants, pairs, along, turn)
+        scale_slopes(low, high, along, pairs)
+        chunk_into(
+            kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, low, high,
+            pairs, base, dbase, 0, radials, dradials, ylm,
+        )  # fmt: skip
         along_into(l_max, sector, climb, pairs, low, high, width, ylm, turn, dylm)
-        scale_rows(n, n_rows + n_density, stride, along, low, dradials)
         sums_and_tangents_into(
             n_rows, row_first, row_l, row_a, n, radials, dradials, stride, ylm, dylm, low, width, nodes, tangents
         )
@@ -255,26 +260,24 @@ def density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, t
 
 
 @operation
-def polynomial_adjoints(pairs, slot, value, slope, along):
-    """Derivatives by P and Q of a radial function from those by its value and by its slope times the displacement along."""
+def polynomial_adjoints(pairs, slot, value, slope):
+    """Derivatives by P and Q of a radial function from those by its value and by its change (see `scale_slopes`)."""
     row = slot * N_PAIR
-    slope = slope * along
     return value * load(pairs, row + F0) + slope * load(pairs, row + F2), slope * load(pairs, row + F1)
 
 
 @kernel
 def radial_adjoints_into(
-    n_rows, first, row_l, row_a, n_density, low, high, pairs, along, ylm, dylm, width, g, h, u, v, radials, dradials, stride
+    n_rows, first, row_l, row_a, n_density, low, high, pairs, ylm, dylm, width, g, h, u, v, radials, dradials, stride
 ):
     """Fill radials and dradials (CHUNK, stride, LANES) with the derivatives of S by P and Q of each row.
 
     With g and h the adjoints of the tangent and of the value of A: dS/dR_nl = sum_m h Y_lm + g dY_lm, and
-    dS/dR'_nl = sum_m g Y_lm times the displacement along the bond.
+    dS/d(change of R_nl) = sum_m g Y_lm.
     """
     for slot in range(low, high, 2):
         # an odd last slot is done twice rather than by other code
         other = min(slot + 1, high - 1)
-        along0, along1 = load(along, slot), load(along, other)
         out0, out1 = (slot - low) * stride, (other - low) * stride
         for row in range(n_rows):
             l, a = item(row_l, first + row), item(row_a, first + row)
@@ -287,15 +290,15 @@ def radial_adjoints_into(
                 value0, value1 = value0 + hm * ylm0, value1 + hm * ylm1
                 slope0, slope1 = slope0 + gm * ylm0, slope1 + gm * ylm1
                 extra0, extra1 = extra0 + gm * load(dylm, y0 + m), extra1 + gm * load(dylm, y1 + m)
-            p0, q0 = polynomial_adjoints(pairs, slot, value0 + extra0, slope0, along0)
-            p1, q1 = polynomial_adjoints(pairs, other, value1 + extra1, slope1, along1)
+            p0, q0 = polynomial_adjoints(pairs, slot, value0 + extra0, slope0)
+            p1, q1 = polynomial_adjoints(pairs, other, value1 + extra1, slope1)
             store(radials, out0 + row, p0)
             store(dradials, out0 + row, q0)
             store(radials, out1 + row, p1)
             store(dradials, out1 + row, q1)
         for p in range(n_density):
-            p0, q0 = polynomial_adjoints(pairs, slot, load(u, p), load(v, p), along0)
-            p1, q1 = polynomial_adjoints(pairs, other, load(u, p), load(v, p), along1)
+            p0, q0 = polynomial_adjoints(pairs, slot, load(u, p), load(v, p))
+            p1, q1 = polynomial_adjoints(pairs, other, load(u, p), load(v, p))
             store(radials, out0 + n_rows + p, p0)
             store(dradials, out0 + n_rows + p, q0)
             store(radials, out1 + n_rows + p, p1)
@@ -305,7 +308,7 @@ def radial_adjoints_into(
 @kernel
 def matrix_segment_into(
     kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density, start, stop,
-    pairs, base, dbase, radials, dradials, ylm, along, dylm, g, h, u, v, value, slope,
+    pairs, base, dbase, radials, dradials, ylm, dylm, g, h, u, v, value, slope,
 ):  # fmt: skip
     """Add the derivatives by the contraction matrices from the slots of one bond, lane by lane."""
     k_width, stride, width = base.shape[1], radials.shape[1], ylm.shape[1]
@@ -313,7 +316,7 @@ def matrix_segment_into(
     for low in range(start, stop, CHUNK):
         high = min(low + CHUNK, stop)
         radial_adjoints_into(
-            n_rows, row_first, row_l, row_a, n_density, low, high, pairs, along, ylm, dylm, width, g, h, u, v,
+            n_rows, row_first, row_l, row_a, n_density, low, high, pairs, ylm, dylm, width, g, h, u, v,
             radials, dradials, stride,
         )  # fmt: skip
         radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, high - low, k_width, base, dbase)
@@ -334,7 +337,7 @@ def matrix_gradient_into(shape, groups, group, work, tangents):
             shape.kind[b], shape.bond[b], shape.table, shape.table_start[b], shape.k_rows[b], shape.matrix_start[b],
             shape.n_rows[b], shape.row_start[b], shape.row_l, shape.row_a, shape.n_density[mu_i],
             slots[mu_j] - begin, slots[mu_j + 1] - begin, work.pairs, work.base, work.dbase, tangents.radial, tangents.dradial,
-            work.ylm, tangents.along, tangents.dylm, work.adjoint, tangents.second, tangents.u, tangents.v,
+            work.ylm, tangents.dylm, work.adjoint, tangents.second, tangents.u, tangents.v,
             tangents.value, tangents.slope,
         )  # fmt: skip
 

@@ -233,14 +233,12 @@ def add_columns(n, values, stride, row, start, stop, out):
 
 @kernel
 def chunk_into(
-    kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, vectors, begin,
-    low, high, pairs, base, dbase, out, radials, dradials, ylm,
+    kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, low, high, pairs,
+    base, dbase, out, radials, dradials, ylm,
 ):  # fmt: skip
-    """From vectors to harmonics and radial functions for a few slots of one bond; the latter are put at the slots from out on."""
+    """From geometry and radial arguments to radial functions, at the slots from out on, and harmonics, for some slots."""
     k_width, stride, width, n = base.shape[1], radials.shape[1], ylm.shape[1], high - low
     own_dbase = dbase if kind == radial.TABLE else base
-    geometry_into(vectors, begin, low, high, pairs)
-    radial.arguments_into(kind, bond, pairs, low, high)
     radial.base_into(kind, bond, table, table_start, k_rows, pairs, low, n, k_width, base, dbase)
     contract_into(
         k_rows, first_row, value, slope, pairs, low, n, n_rows + n_density, k_width, base, own_dbase,
@@ -262,9 +260,11 @@ def segment_into(
     stride, width = radials.shape[1], ylm.shape[1]
     for low in range(start, stop, CHUNK):
         high = min(low + CHUNK, stop)
+        geometry_into(vectors, begin, low, high, pairs)
+        radial.arguments_into(kind, bond, pairs, low, high)
         chunk_into(
-            kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, vectors,
-            begin, low, high, pairs, base, dbase, low, radials, dradials, ylm,
+            kind, bond, table, table_start, k_rows, first_row, n_rows, n_density, l_max, sector, climb, value, slope, low, high,
+            pairs, base, dbase, low, radials, dradials, ylm,
         )  # fmt: skip
         sums_into(n_rows, row_first, row_l, row_a, high - low, radials, low, stride, ylm, low, width, nodes)
         add_columns(n_density, radials, stride, n_rows, low, high, rho)
