@@ -292,6 +292,15 @@ def _limited(blocks: list[Block], n_elements: int, limits: Mapping[str, Any]) ->
     mode = limits.get("number_of_functions_mode", "block")
     if mode not in ("block", "element"):
         raise ConfigError(f"potential.functions: number_of_functions_mode must be block or element, got {mode!r}")
+    offered = sum(len(block.functions) for block in blocks)
+    if offered < number * n_elements:
+        log.warning(
+            "%s: %d asked for, %d in all; nradmax_by_orders and lmax_by_orders give only %d",
+            where,
+            number,
+            number * n_elements,
+            offered,
+        )
     chosen: dict[tuple[str, ...], tuple[Function, ...]] = {}
     if mode == "block":
         size = number * n_elements // len(blocks)

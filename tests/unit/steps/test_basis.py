@@ -80,6 +80,15 @@ def test_basis__gives_the_same_bytes_again_and_removes_old_steps(tmp_path):
     assert len(first) < len(many)
 
 
+@pytest.mark.parametrize(("number", "is_too_many"), [(5, False), (5000, True)])
+def test_basis__says_when_it_has_fewer_functions_than_asked_for(tmp_path, caplog, number, is_too_many):
+    plan = run(tmp_path, section("Al Ni", {**FUNCTIONS, "number_of_functions_per_element": number}))
+    expected = (
+        f"{number} asked for, {2 * number} in all; nradmax_by_orders and lmax_by_orders give only {plan['target']['n_functions']}"
+    )
+    assert (expected in caplog.text) == is_too_many
+
+
 def test_basis__refuses_an_unknown_ladder_setting(tmp_path):
     with pytest.raises(ConfigError, match="fit: unknown key 'ladder_steps'; did you mean ladder_step"):
         run(tmp_path, fit={"ladder_steps": 3})
