@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from acefit.data.neighborlists import build
@@ -47,7 +48,10 @@ def find_problems(
     note(np.flatnonzero(~np.isfinite(structures.cells).all(axis=(1, 2))), "the cell is not made of finite numbers")
     note(np.unique(per_atom[(structures.numbers < 1) | (structures.numbers > 118)]), "an atomic number is outside 1 .. 118")
     if elements is not None:
-        note(np.unique(per_atom[~np.isin(structures.numbers, elements)]), "an element is not in the potential")
+        for s in np.setdiff1d(per_atom[~np.isin(structures.numbers, elements)], list(problems)):
+            foreign = np.setdiff1d(structures.numbers[structures.offsets[s] : structures.offsets[s + 1]], elements)
+            names = ", ".join(chemical_symbols[z] for z in foreign)
+            note(np.array([s]), f"{names}: not among the elements of the potential")
     _find_bad_labels(structures, note)
     for s in np.flatnonzero(structures.pbc.any(axis=1)):
         vectors = structures.cells[s][structures.pbc[s]]

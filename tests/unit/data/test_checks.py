@@ -50,7 +50,7 @@ def test_find_problems__describes(changes, structure, message):
 
 def test_find_problems__empty_structure_and_foreign_element():
     structures = StructureSet.from_ase([Atoms(), Atoms("Cu"), Atoms("Al")])
-    assert find_problems(structures, elements=[29]) == {0: "no atoms", 2: "an element is not in the potential"}
+    assert find_problems(structures, elements=[29]) == {0: "no atoms", 2: "Al: not among the elements of the potential"}
 
 
 def test_find_problems__distance_limit_can_be_changed():

@@ -168,7 +168,7 @@ def test_read_files__wrong_shapes_and_foreign_elements_are_bad_structures(tmp_pa
     with pytest.raises(DataError, match=r"structure 0 .*forces \(forces\) has shape \(2, 3\) where \(1, 3\)"):
         read(path)
     left_out = read(write(tmp_path, "g.xyz"), on_bad_structure="leave_out", elements=["Cu"]).left_out
-    assert [item.reason for item in left_out] == ["an element is not in the potential"]
+    assert [item.reason for item in left_out] == ["Al: not among the elements of the potential"]
 
 
 @pytest.mark.parametrize(
