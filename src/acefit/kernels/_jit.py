@@ -23,7 +23,7 @@ LANES = 8
 WIDE: bool = "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
 """Whether a vector is one register and there are 32 of them; else it is two (AVX2), and there are 16.
 
-Loops that keep many sums in registers have a form for each; which sums are taken together changes no result.
+Loops that keep many sums in registers have a form for each.
 """
 
 _IS_OFF: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
