@@ -145,6 +145,9 @@ def window(kind, bond, r):
             # The second, narrow cosine window of ChebExpCos
             y = clamp((inside - (rc - bond[DCUT])) / bond[DCUT], 0.0, 1.0)
             value, slope = 0.5 + 0.5 * sin_pi(0.5 - y), (-0.5 * pi / bond[DCUT]) * cos_pi(y - 0.5)
+            # below it exactly 1 and 0: what rounding leaves of the slope would be divided by a width that may be very small
+            start = splat(rc - bond[DCUT])
+            value, slope = where_below(start, inside, value, splat(1.0)), where_below(start, inside, slope, splat(0.0))
             dw = dw * value + w * slope
             w = w * value
     if bond[WINDOW_WIDTH] > 0.0:

@@ -181,3 +181,11 @@ def test_hermite__reproduces_cubics_exactly():
     for r in (0.25, 0.3, 0.99, 1.5, 1.99):
         np.testing.assert_allclose(radial.hermite(parameters, table, 0, 0, r), cubic(r), rtol=1e-13)
     assert radial.hermite(parameters, table, 0, 0, 2.0) == (0.0, 0.0)
+
+
+def test_radial_base__of_a_pair_below_a_narrow_window_does_not_depend_on_its_neighbours_in_the_vector():
+    bond = make_bond("ChebExpCos", lam=5.25, dcut=1e-6)
+    alone = radial_base(bond, np.array([2.4]))
+    beside = radial_base(bond, np.array([2.4, 4.9999999, 6.0]))
+    for one, other in zip(alone, beside, strict=True):
+        assert (one[:, 0] == other[:, 0]).all()
