@@ -55,7 +55,7 @@ def _job_name(snakemake: Any) -> str:
     return " ".join([str(snakemake.rule), *(f"{key} {value}" for key, value in snakemake.wildcards.items())])
 
 
-def _start_logging(path: Path, name: str) -> list[logging.Handler]:
+def _start_logging(path: Path, name: str, continues: bool) -> list[logging.Handler]:
     """Send everything to the file and, without tracebacks, to the terminal."""
 
     class Tidy(logging.Formatter):
@@ -64,7 +64,10 @@ def _start_logging(path: Path, name: str) -> list[logging.Handler]:
             return f"[{name}] {mark}{record.getMessage()}"
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    if not continues:
+        path.write_text("")
+    # Appending, because the processes of a job share the file
+    to_file = logging.FileHandler(path, mode="a", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s - %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(Tidy())
@@ -81,7 +84,7 @@ def _start_logging(path: Path, name: str) -> list[logging.Handler]:
 
 
 @contextmanager
-def job_context(snakemake: Any) -> Iterator[None]:
+def job_context(snakemake: Any, continues: bool = False) -> Iterator[None]:
     """Run the body of a workflow script with the job's log file, threads and tidy errors.
 
     Log records and tracebacks go to the job's log file; the terminal gets progress lines and, when something is
@@ -91,6 +94,8 @@ def job_context(snakemake: Any) -> Iterator[None]:
     ----------
     snakemake : object
         What Snakemake gives its scripts: rule, wildcards, log, threads.
+    continues : bool
+        Whether the log has a beginning already.
 
     Raises
     ------
@@ -99,7 +104,7 @@ def job_context(snakemake: Any) -> Iterator[None]:
     """
     path = Path(str(snakemake.log[0]))
     name = _job_name(snakemake)
-    handlers = _start_logging(path, name)
+    handlers = _start_logging(path, name, continues)
     logger = logging.getLogger("acefit.workflow")
     start = time.perf_counter()
     try:

@@ -21,8 +21,12 @@ rule fit:
         f"{RUN}/benchmarks/fit/step-{{step}}-cycle-{{cycle}}.tsv"
     conda:
         "../envs/acefit.yaml"
+    # Of each process, if there are several
     threads: fit_threads
     resources:
+        # Number of processes, and the command that starts them: --set-resources fit:tasks=4 fit:mpi="mpiexec --bind-to none"
+        tasks=1,
+        mpi=lambda wildcards: None,
         mem_mb=reserved_memory,
         # What the user allows a fit, 0 without a limit; unlike mem_mb no guess, so that a fit may be refused for it
         limit_mb=int(stages.fit_memory(CONFIG) or 0),

@@ -1,18 +1,19 @@
 """Snakemake script of the rule `fit`."""
 
+from acefit.launch import run_step
 from acefit.steps.fit import fit
 from acefit.workflow import job_context
 
 with job_context(snakemake):
-    fit(
+    arguments = dict(
         **snakemake.params.settings,
         step=snakemake.params.step,
         cycle=snakemake.params.cycle,
         code=snakemake.params.code,
         path_to_step=snakemake.input.step,
         path_to_start=snakemake.input.start,
-        paths_to_previous=snakemake.input.previous,
-        paths_to_shards=snakemake.input.shards,
+        paths_to_previous=list(snakemake.input.previous),
+        paths_to_shards=list(snakemake.input.shards),
         path_to_structures=snakemake.input.structures,
         path_to_atoms=snakemake.input.atoms,
         path_to_weights=snakemake.input.weights,
@@ -24,3 +25,4 @@ with job_context(snakemake):
         max_memory=snakemake.resources.limit_mb or None,
         stream=snakemake.resources.stream,
     )
+    run_step(fit, arguments, snakemake)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from acefit.artifacts import check_table, iterate_arrays
+from acefit.artifacts import check_table, iterate_arrays, read_provenance
 from acefit.data.neighborlists import NeighborList, pair_vectors
 from acefit.data.storage import PathLike, order_shards
 from acefit.data.structures import StructureSet, as_indices, atom_rows
@@ -142,6 +142,10 @@ class StoredPairs:
         row[atoms] = np.arange(len(atoms), dtype=np.int32)
         structure = self.structures.structure_of_atom
         for path in self.paths:
+            shard = read_provenance(path)["provenance"]["shard"]
+            first = shard["first_structure"]
+            if (row[self.structures.offsets[first] : self.structures.offsets[first + shard["n_structures"]]] < 0).all():
+                continue
             for part in iterate_arrays(path, ("i", "j", "shift"), PAIRS_AT_ONCE):
                 kept = np.flatnonzero(row[part["i"]] >= 0)
                 i, j, shifts = part["i"][kept], part["j"][kept], part["shift"][kept]
@@ -149,7 +153,25 @@ class StoredPairs:
                     yield PairChunk(row[i], row[j], pair_vectors(self.structures, i, j, shifts, structure))
 
 
-def open_pairs(paths: Sequence[PathLike], structures: StructureSet) -> StoredPairs:
+class Readers(Protocol):
+    """Processes that read a dataset together."""
+
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of processes."""
+        ...
+
+    def sum(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sum over all of them, in each of them."""
+        ...
+
+
+def open_pairs(paths: Sequence[PathLike], structures: StructureSet, readers: Readers | None = None) -> StoredPairs:
     """Check all shards of a dataset's neighbour list and count its pairs; nothing stays in memory but the numbers.
 
     Parameters
@@ -158,6 +180,8 @@ def open_pairs(paths: Sequence[PathLike], structures: StructureSet) -> StoredPai
         All shards that the dataset was divided into, in any order.
     structures : StructureSet
         The complete dataset.
+    readers : Readers, optional
+        Processes that all call this; each checks and counts some of the shards.
 
     Raises
     ------
@@ -166,12 +190,14 @@ def open_pairs(paths: Sequence[PathLike], structures: StructureSet) -> StoredPai
     """
     ordered, cutoff = order_shards(paths, structures)
     counts = np.zeros(structures.n_atoms, dtype=np.int64)
-    for path in ordered:
+    for path in ordered if readers is None else ordered[readers.rank :: readers.size]:
         check_table(path, "neighborlist")
         for part in iterate_arrays(path, ("i",)):
             first = int(part["i"][0]) if len(part["i"]) else 0
             found = np.bincount(part["i"] - first)
             counts[first : first + len(found)] += found
+    if readers is not None:
+        counts = readers.sum(counts)
     return StoredPairs(tuple(ordered), structures, counts, np.arange(structures.n_structures), cutoff)
 
 

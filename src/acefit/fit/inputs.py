@@ -12,6 +12,7 @@ from acefit.data.pairs import open_pairs
 from acefit.data.storage import read_structures
 from acefit.data.weights import Weights
 from acefit.errors import ArtifactError
+from acefit.fit.processes import ALONE, Processes
 from acefit.fit.run import FitData
 from acefit.potential.model import Potential
 
@@ -21,6 +22,7 @@ def read_fit_data(
     paths_to_dataset: tuple[str | Path, str | Path],
     paths_to_weights: tuple[str | Path, str | Path],
     paths_to_shards: Sequence[str | Path],
+    processes: Processes = ALONE,
 ) -> tuple[FitData, FitData | None]:
     """Training and test data of a finished weights stage; None if there is no test set.
 
@@ -33,6 +35,7 @@ def read_fit_data(
     paths_to_dataset : tables of structures and of atoms
     paths_to_weights : tables of weights per structure and per atom
     paths_to_shards : neighbour lists
+    processes : that read together; each checks some of the shards
 
     Raises
     ------
@@ -40,7 +43,7 @@ def read_fit_data(
         If the tables do not belong together, or there is no training structure.
     """
     structures = read_structures(*paths_to_dataset)
-    neighbors = open_pairs(paths_to_shards, structures)
+    neighbors = open_pairs(paths_to_shards, structures, processes)
     if neighbors.cutoff < potential.cutoff:
         raise ArtifactError(
             f"the neighbour lists reach to {neighbors.cutoff} Å but the potential needs {potential.cutoff} Å; "

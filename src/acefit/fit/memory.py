@@ -38,6 +38,10 @@ class SetSize(NamedTuple):
     n_pairs: int
     largest: int
 
+    def share(self, n_processes: int) -> SetSize:
+        """Size of the part that one of some processes has."""
+        return SetSize(self.n_atoms // n_processes, max(self.n_pairs // n_processes, self.largest), self.largest)
+
 
 class MemoryEstimate(NamedTuple):
     """Bytes at the peak of a fit's process: program with what it has read, pairs and atoms, the loss's sums, the optimiser."""
@@ -111,7 +115,7 @@ def _entry(path: Path, name: str) -> int | None:
     return 1024 * int(found[1]) if found else None
 
 
-def choose_streaming(setting: str, in_memory: MemoryEstimate, limit: float | None = None) -> bool:
+def choose_streaming(setting: str, in_memory: MemoryEstimate, limit: float | None = None, n_here: int = 1) -> bool:
     """Whether the pairs are kept in files, with one line in the log if they are.
 
     Parameters
@@ -122,6 +126,8 @@ def choose_streaming(setting: str, in_memory: MemoryEstimate, limit: float | Non
         Of the fit with all pairs in memory.
     limit : float or None
         Bytes allowed; None: what the machine has.
+    n_here : int
+        Processes of the fit on this machine, which share its memory.
     """
     if setting == "never":
         return False
@@ -133,7 +139,7 @@ def choose_streaming(setting: str, in_memory: MemoryEstimate, limit: float | Non
         resident, available = resident_bytes(), available_bytes()
         if resident is None or available is None:
             return False
-        allowed, whose = resident + available, "this machine has free"
+        allowed, whose = resident + available / n_here, "this machine has free"
     if in_memory.total <= allowed:
         return False
     log.info(

@@ -29,6 +29,10 @@ ERROR_METRICS = (
     *(f"low_{name}" for name in (*ENERGY_METRICS, *FORCE_METRICS)),
     *STRESS_METRICS,
 )
+WEIGHTED_SUMS = ("e_loss", "f_loss", "s_loss")
+SQUARED_METRICS = tuple(name for name in ERROR_METRICS if "rmse_" in name)
+MEAN_METRICS = tuple(name for name in ERROR_METRICS if "mae_" in name)
+LARGEST_METRICS = tuple(name for name in ERROR_METRICS if "max_" in name)
 LOSS_METRICS = (
     "loss",
     "e_loss",
@@ -65,7 +69,7 @@ class Reference(NamedTuple):
     forces : (A, 3) eV/Angstrom; NaN when absent
     stresses : (S, 6) eV/Angstrom^3; NaN when absent
     w_energy, w_force, w_stress : (S,), (A,), (S,) weights of the loss
-    effective_energies : (S,) eV/atom above the hull or the lowest energy; NaN where not known
+    is_low : (S,) bool; the structures of low energy, see `low_energy_set`
     """
 
     offsets: NDArray[np.int64]
@@ -75,7 +79,7 @@ class Reference(NamedTuple):
     w_energy: Values
     w_force: Values
     w_stress: Values
-    effective_energies: Values
+    is_low: NDArray[np.bool_]
 
 
 class ErrorMeter:
@@ -91,9 +95,8 @@ class ErrorMeter:
         self._reference = reference
         self._n_atoms = np.diff(reference.offsets)
         energies_per_atom = reference.energies / np.maximum(self._n_atoms, 1)
-        low = low_energy_set(energies_per_atom, reference.effective_energies)
-        self._low_structures = np.flatnonzero(low)
-        self._low_atoms = np.flatnonzero(np.repeat(low, self._n_atoms))
+        self._low_structures = np.flatnonzero(reference.is_low)
+        self._low_atoms = np.flatnonzero(np.repeat(reference.is_low, self._n_atoms))
         self._w_energy = np.where(np.isfinite(energies_per_atom), reference.w_energy, 0.0)
         self._w_force = np.where(np.isfinite(reference.forces).all(axis=1), reference.w_force, 0.0)
         self._w_stress = np.where(np.isfinite(reference.stresses).all(axis=1), reference.w_stress, 0.0)
@@ -126,6 +129,51 @@ class ErrorMeter:
             self._w_stress, np.einsum("sc,sc,c->s", ds, ds, np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0]))
         )
         return result
+
+    def counts(self) -> dict[str, int]:
+        """How many values each error metric is a mean of."""
+        energies = self._reference.energies
+        forces = np.asarray(np.isfinite(self._reference.forces).all(axis=1))
+        stresses = np.isfinite(self._reference.stresses).all(axis=1)
+        energy = dict.fromkeys(ENERGY_METRICS, int(np.isfinite(energies).sum())) | dict.fromkeys(FORCE_METRICS, int(forces.sum()))
+        low = dict.fromkeys(ENERGY_METRICS, int(np.isfinite(energies[self._low_structures]).sum()))
+        low |= dict.fromkeys(FORCE_METRICS, int(forces[self._low_atoms].sum()))
+        return energy | {f"low_{name}": n for name, n in low.items()} | dict.fromkeys(STRESS_METRICS, int(stresses.sum()))
+
+
+def additive_errors(errors: Mapping[str, float], counts: Mapping[str, int]) -> tuple[Values, Values]:
+    """Turn the error metrics of a part of a set into numbers from which `merge_errors` makes those of the whole set.
+
+    Parameters
+    ----------
+    errors : mapping
+        Result of `ErrorMeter.measure` for the part.
+    counts : mapping
+        Result of `ErrorMeter.counts` for the part.
+
+    Returns
+    -------
+    sums : numbers that are to be added over all parts
+    largest : numbers of which the largest is to be taken
+    """
+    sums = [errors[name] for name in WEIGHTED_SUMS]
+    sums += [counts[name] * errors[name] ** 2 if counts[name] else 0.0 for name in SQUARED_METRICS]
+    sums += [counts[name] * errors[name] if counts[name] else 0.0 for name in MEAN_METRICS]
+    return np.array(sums), np.array([errors[name] if counts[name] else 0.0 for name in LARGEST_METRICS])
+
+
+def merge_errors(sums: Values, largest: Values, counts: Mapping[str, int]) -> dict[str, float]:
+    """Error metrics of a set from the added and largest numbers of its parts; `counts` of the whole set."""
+    names = (*WEIGHTED_SUMS, *SQUARED_METRICS, *MEAN_METRICS, *LARGEST_METRICS)
+    values = dict(zip(names, map(float, (*sums, *largest)), strict=True))
+    for name in ERROR_METRICS:
+        if not counts[name]:
+            values[name] = float("nan")
+        elif name in SQUARED_METRICS:
+            values[name] = float(np.sqrt(values[name] / counts[name]))
+        elif name in MEAN_METRICS:
+            values[name] /= counts[name]
+    return values
 
 
 def _weighted_sum(weights: Values, squares: Values) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.fit.callbacks import Callbacks
-from acefit.fit.checkpoint import EvaluationLog, ReplayedLoss
+from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, ReplayedLoss
 from acefit.fit.metrics import ErrorMeter, Row, loss_parts, text_header, text_row
 from acefit.fit.optimizers import HasGradient
 from acefit.fit.progress import Progress
@@ -78,10 +78,20 @@ class Meter:
 
     def measure(self, evaluation: Evaluation) -> Row:
         """Metrics of an evaluation without its place in the fit."""
-        errors = self.errors.measure(evaluation.energies, evaluation.forces, evaluation.stresses)
+        return self._row(self.errors.measure(evaluation.energies, evaluation.forces, evaluation.stresses), evaluation)
+
+    def _row(self, errors: Mapping[str, float], evaluation: Evaluation) -> Row:
         row = {**self.labels, **errors, **loss_parts(errors, evaluation.terms, self.kappa, self.kappa_stress)}
         row["loss"] = float(evaluation.value)
         return row
+
+
+class DividedMeter(Meter):
+    """The same for structures that are divided among processes: their evaluations bring the errors along."""
+
+    def measure(self, evaluation: Any) -> Row:
+        """Metrics of an evaluation without its place in the fit."""
+        return self._row(evaluation.errors, evaluation)
 
 
 class Recorder:
@@ -198,7 +208,7 @@ class Recorder:
     def _record_new(self, iteration: int, x: Vector, evaluation: HasGradient) -> dict[str, Any]:
         is_shown = iteration % self._display_step == 0
         # what comes from the log has no predictions: the run died between the evaluation and the end of its iteration
-        complete: Any = evaluation if hasattr(evaluation, "energies") else self._train.loss(x)
+        complete: Any = self._train.loss(x) if isinstance(evaluation, LoggedEvaluation) else evaluation
         rows = [{**self._place(iteration), **self._train.measure(complete)}]
         if is_shown and self._test is not None:
             rows.append({**self._place(iteration), **self._test.measure(self._test.loss(x))})

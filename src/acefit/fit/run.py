@@ -20,18 +20,30 @@ from acefit.data.neighborlists import NeighborList
 from acefit.data.pairs import Pairs, as_pairs
 from acefit.data.structures import StructureSet, as_indices
 from acefit.data.weights import Weights
-from acefit.evaluation.grouping import sum_per_range
+from acefit.evaluation.grouping import ATOM_COST, sum_per_range
 from acefit.evaluation.threads import default_threads
 from acefit.fit.batch import N_SHARES
 from acefit.fit.callbacks import Callbacks, load_callbacks
 from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, content_digest
-from acefit.fit.loss import Loss
+from acefit.fit.loss import Loss, LossSettings
 from acefit.fit.memory import SetSize, check_memory, choose_streaming, estimate_memory, optimizer_bytes, resident_bytes
-from acefit.fit.metrics import ErrorMeter, Reference, Row
+from acefit.fit.metrics import ErrorMeter, Reference, Row, low_energy_set
 from acefit.fit.minibatches import BatchPlan, DivisibleLoss, epochs_of, plan_batches
 from acefit.fit.optimizers import SCALES, Minibatches, Minimum, minimize
+from acefit.fit.processes import (
+    ALONE,
+    DividedLoss,
+    Part,
+    Processes,
+    dismiss,
+    divide,
+    measure_speeds,
+    read_speeds,
+    refuse_minibatches,
+    serve,
+)
 from acefit.fit.progress import Progress
-from acefit.fit.recorder import LossFunction, Meter, Recorder
+from acefit.fit.recorder import DividedMeter, LossFunction, Meter, Recorder
 from acefit.fit.restarts import cycle_generator, perturb
 from acefit.fit.scaling import parameter_scales
 from acefit.fit.settings import FitSettings
@@ -43,6 +55,7 @@ from acefit.potential.parameters import ParameterLayout, parameter_layout
 log = logging.getLogger(__name__)
 
 LOG_FILE = "evaluations.log"
+SPEEDS_FILE = "processes.yaml"
 
 
 @dataclass(frozen=True)
@@ -87,8 +100,17 @@ class FitData:
             weights.energy,
             weights.force,
             weights.stress,
-            self.effective_energies,
+            self.low_energy(),
         )
+
+    def low_energy(self) -> NDArray[np.bool_]:
+        """Mark the structures of low energy, shape (S,)."""
+        per_atom = self.structures.energies / np.maximum(self.structures.atoms_per_structure, 1)
+        return low_energy_set(per_atom, self.effective_energies)
+
+    def costs(self) -> NDArray[np.int64]:
+        """Work of each structure, in units of that of a pair, shape (S,)."""
+        return sum_per_range(as_pairs(self.neighbors).counts + ATOM_COST, self.structures.offsets)
 
     def digest(self) -> bytes:
         """Digest of everything the loss depends on."""
@@ -138,6 +160,7 @@ class FitJob:
     code : digest of the code
     make_loss : builds the loss, see `build_loss`
     search_folders : where user callbacks are looked for
+    processes : that share the work; only the first one calls `run_fit`, the others `assist_fit`
     """
 
     potential: Potential
@@ -151,6 +174,7 @@ class FitJob:
     code: str = ""
     make_loss: MakeLoss = build_loss
     search_folders: tuple[Path, ...] = ()
+    processes: Processes = ALONE
 
 
 @dataclass(frozen=True)
@@ -202,9 +226,12 @@ def run_fit(job: FitJob) -> FitOutcome:
     functions = load_callbacks(settings.callbacks, job.search_folders)
     callbacks = Callbacks(functions, cycle=job.cycle, step=job.step, stop_on_error=settings.stop_on_callback_error)
     plan = plan_batches(settings, job.train.structures, job.seed, job.step, job.cycle)
+    if plan is not None:
+        refuse_minibatches(job.processes)
     job.folder.mkdir(parents=True, exist_ok=True)
     if report_size(job, layout, mask, plan):
         job = replace(job, settings=replace(settings, pair_folder=job.folder))
+    job.processes.share(job.settings)
     with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask, plan)) as evaluations:
         if evaluations.n_evaluations:
             log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
@@ -224,10 +251,21 @@ def run_fit(job: FitJob) -> FitOutcome:
             display_step=settings.display_step,
         )
         found, metrics = _minimize(job, loss, recorder, x0, mask, minibatches, LoggedStates(evaluations))
+    dismiss(job.processes, layout.n_parameters)
     report_end(found, recorder)
     fitted = layout.apply(found.x).with_metadata(_loss=repr(found.value), _fit_cycles=str(job.cycle + 1))
     times = (recorder.seconds, recorder.seconds_evaluating)
     return FitOutcome(fitted, recorder.rows, metrics, found, layout.n_functions, layout.n_parameters, int(mask.sum()), *times)
+
+
+def assist_fit(job: FitJob) -> None:
+    """Evaluate a part of the structures for the first process, which calls `run_fit` with the same job."""
+    layout = parameter_layout(job.potential)
+    job = replace(job, settings=job.processes.share(None))
+    meters = [_meter(job, layout, job.train, "train")]
+    if job.test is not None:
+        meters.append(_meter(job, layout, job.test, "test"))
+    serve(job.processes, [cast(DividedLoss, meter.loss) for meter in meters], layout.n_parameters)
 
 
 def _minimize(
@@ -303,14 +341,15 @@ def report_size(job: FitJob, layout: ParameterLayout, mask: NDArray[np.bool_], p
     if plan is not None:
         n = job.train.structures.n_structures
         log.info("%d minibatches of %.1f structures an iteration", plan.n_batches, n / plan.n_batches)
-    sizes = [subset.size() for subset in (job.train, job.test) if subset is not None]
+    n_processes, n_here = job.processes.size, job.processes.size_here
+    sizes = [subset.size().share(n_processes) for subset in (job.train, job.test) if subset is not None]
     optimizer = optimizer_bytes(settings.optimizer, n_free, settings.maxiter)
     resident, threads = resident_bytes(), default_threads()
     estimate_of = partial(
         estimate_memory, sizes, layout.n_parameters, optimizer, threads=threads, n_shares=N_SHARES, resident=resident
     )
     estimate = estimate_of(stream=False)
-    stream = choose_streaming(settings.stream, estimate, settings.max_memory)
+    stream = choose_streaming(settings.stream, estimate, settings.max_memory, n_here)
     if stream:
         estimate = estimate_of(stream=True)
     check_memory(estimate, settings.optimizer, settings.max_memory)
@@ -345,6 +384,41 @@ def _meter(job: FitJob, layout: ParameterLayout, data: FitData, subset: str, n_b
         "nfuncs": layout.n_functions,
         "ncoefs": layout.n_parameters,
     }
-    errors = ErrorMeter(data.reference())
-    loss = job.make_loss(job.potential, data, job.settings, subset == "train", n_blocks)
-    return Meter(loss, errors, job.settings.loss.kappa, job.settings.loss.kappa_stress, labels)
+    kappas = (job.settings.loss.kappa, job.settings.loss.kappa_stress)
+    if job.processes.size > 1:
+        loss, errors = _divided(job, layout, data, subset)
+        return DividedMeter(loss, errors, *kappas, labels)
+    whole = job.make_loss(job.potential, data, job.settings, subset == "train", n_blocks)
+    return Meter(whole, ErrorMeter(data.reference()), *kappas, labels)
+
+
+def _divided(job: FitJob, layout: ParameterLayout, data: FitData, subset: str) -> tuple[LossFunction, ErrorMeter]:
+    """Divide a subset among the processes so that all take equally long; its loss, and the errors of the part of this process."""
+    processes, path, costs = job.processes, job.folder / SPEEDS_FILE, data.costs()
+    speeds = read_speeds(path, processes)
+    chosen = _share(processes, costs, speeds or [1.0] * processes.size)
+    part = _part(job, data, chosen, subset)
+    if speeds is None:
+        evaluate = None if part.loss is None else partial(part.loss, layout.vector())
+        speeds, is_uneven = measure_speeds(processes, evaluate, float(costs[chosen].sum()), path)
+        if is_uneven:
+            part = _part(job, data, _share(processes, costs, speeds), subset)
+    n_gradient = layout.n_parameters if subset == "train" else 0
+    number = 0 if subset == "train" else 1
+    return cast(LossFunction, DividedLoss(processes, number, part, n_gradient)), part.errors
+
+
+def _share(processes: Processes, costs: NDArray[np.int64], speeds: list[float]) -> NDArray[np.int64]:
+    """Structures of this process."""
+    bounds = divide(costs, speeds)
+    return np.arange(bounds[processes.rank], bounds[processes.rank + 1])
+
+
+def _part(job: FitJob, data: FitData, chosen: NDArray[np.int64], subset: str) -> Part:
+    """Loss and errors of some structures; the regularisation belongs to the first process."""
+    settings, own = job.settings, data.select(chosen)
+    if job.processes.rank:
+        settings = replace(settings, loss=LossSettings(kappa=settings.loss.kappa, kappa_stress=settings.loss.kappa_stress))
+    loss = job.make_loss(job.potential, own, settings, subset == "train", None) if len(chosen) else None
+    # what counts as low energy depends on all structures
+    return Part(loss, ErrorMeter(own.reference()._replace(is_low=data.low_energy()[chosen])))

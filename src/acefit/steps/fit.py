@@ -11,8 +11,10 @@ from acefit.artifacts import write_table
 from acefit.basis.ladder import extend
 from acefit.files import file_digest, read_yaml, write_yaml
 from acefit.fit.inputs import read_fit_data
+from acefit.fit.metrics import Row
+from acefit.fit.processes import ALONE, Processes
 from acefit.fit.restarts import select_best
-from acefit.fit.run import FitJob, FitOutcome, run_fit
+from acefit.fit.run import FitJob, FitOutcome, assist_fit, run_fit
 from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import read_potential, write_potential
 from acefit.potential.model import Potential
@@ -54,6 +56,7 @@ def fit(
     path_to_result: str | Path,
     max_memory: float | None = None,
     stream: str = "auto",
+    processes: Processes = ALONE,
 ) -> None:
     """Fit one cycle of one ladder step; what an interrupted run left in the folder `running` beside the outputs is used.
 
@@ -70,6 +73,7 @@ def fit(
     path_to_potential, path_to_metrics : best point of the cycle and table (contract `metrics`) to write
     path_to_result : YAML to write: loss, why it ended, sizes, errors, times
     max_memory, stream : MB the fit may take, None: no limit; and whether its pairs are in files: auto, always or never
+    processes : that do the fit together and all call this function; the first of them writes
 
     Raises
     ------
@@ -79,18 +83,18 @@ def fit(
         If the fit cannot be done; see `acefit.fit.run.run_fit`.
     """
     potential = _start_potential(path_to_step, path_to_start, paths_to_previous)
-    train, test = read_fit_data(
-        potential, (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights), paths_to_shards
-    )
+    dataset, weights = (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights)
+    train, test = read_fit_data(potential, dataset, weights, paths_to_shards, processes)
     settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory, stream)
     folder = Path(path_to_result).parent / RUNNING
-    search_folders = tuple(Path(name) for name in fit.get("callback_folders", ()))
-    outcome = run_fit(
-        FitJob(potential, train, test, settings, seed, step, cycle, folder=folder, code=code, search_folders=search_folders)
-    )
-    columns = {name: [row[name] for row in outcome.rows] for name in outcome.rows[0]}
+    callbacks = tuple(Path(name) for name in fit.get("callback_folders", ()))
+    job = FitJob(potential, train, test, settings, seed, step, cycle, folder, code, search_folders=callbacks, processes=processes)
+    if processes.rank:
+        assist_fit(job)
+        return
+    outcome = run_fit(job)
     inputs = {"step": file_digest(path_to_step), "start": file_digest(path_to_start), "weights": file_digest(path_to_weights)}
-    write_table(columns, path_to_metrics, "metrics", {"step": "fit", "inputs": inputs})
+    write_table(_columns(outcome.rows), path_to_metrics, "metrics", {"step": "fit", "inputs": inputs})
     write_potential(outcome.potential, path_to_potential)
     write_yaml({"step": step, "cycle": cycle, "seed": seed, **_describe(outcome, train.structures.n_atoms)}, path_to_result)
 
@@ -102,6 +106,10 @@ def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_
     best = Path(paths_to_previous[select_best([read_yaml(path)["loss"] for path in paths_to_previous])])
     log.info("starting from %s", best.with_name("potential.yaml"))
     return read_potential(best.with_name("potential.yaml"))
+
+
+def _columns(rows: list[Row]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _describe(outcome: FitOutcome, n_atoms: int) -> dict[str, Any]:

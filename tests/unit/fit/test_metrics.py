@@ -29,7 +29,7 @@ def reference(**changes):
         "w_energy": np.array([0.5, 0.3, 0.2]),
         "w_force": np.full(5, 0.2),
         "w_stress": np.array([0.0, 1.0, 0.0]),
-        "effective_energies": np.full(3, NAN),
+        "is_low": np.array([True, True, False]),
     }
     return Reference(**{**fields, **changes})
 
