@@ -74,7 +74,7 @@ def _launch(command: list[str], tasks: int, job: Mapping[str, Any]) -> None:
     found = shutil.which(command[0], path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if found is None:
         raise FitError(f"there is no program {command[0]!r}; mend the resource mpi of the rule fit, or install Open MPI or MPICH")
-    path.write_text(json.dumps(job), encoding="utf-8")
+    path.write_text(json.dumps(job, default=str), encoding="utf-8")
     this = [sys.executable, "-m", "acefit.launch", str(path)]
     try:
         status = subprocess.run([found, *command[1:], "-n", str(tasks), *this], check=False).returncode

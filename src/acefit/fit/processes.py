@@ -190,7 +190,8 @@ class DividedLoss:
         self._processes = processes
         self._number = number
         self._part = part
-        self._n_gradient = n_gradient
+        n_sums = len(WEIGHTED_SUMS) + len(SQUARED_METRICS) + len(MEAN_METRICS)
+        self._lengths = (n_gradient, len(DATA_TERMS), n_sums, processes.size * len(LARGEST_METRICS))
         self._counts = part.errors.counts()
         names = list(self._counts)
         total = processes.sum(np.array([self._counts[name] for name in names]))
@@ -199,29 +200,32 @@ class DividedLoss:
     def __call__(self, x: Floats) -> DividedEvaluation:
         """Evaluate at x."""
         self._processes.send_point(np.concatenate([[float(self._number)], x]))
-        return self.answer(x)
+        terms, message = self.answer(x)
+        gradient, data_terms, sums, largest = self._parts(message)
+        terms |= {name: float(value) for name, value in zip(DATA_TERMS, data_terms, strict=True)}
+        errors = merge_errors(sums, largest.reshape(self._processes.size, -1).max(axis=0), self._total_counts)
+        return DividedEvaluation(sum(terms.values()), gradient, terms, errors)
 
-    def answer(self, x: Floats) -> DividedEvaluation:
-        """Take part in an evaluation; the result is that of all structures in the first process only."""
-        n, rank, n_terms = self._n_gradient, self._processes.rank, len(DATA_TERMS)
-        n_sums = len(WEIGHTED_SUMS) + len(SQUARED_METRICS) + len(MEAN_METRICS)
-        message = np.zeros(n + n_terms + n_sums + self._processes.size * len(LARGEST_METRICS))
-        gradient, data_terms, sums, largest = np.split(message, np.cumsum([n, n_terms, n_sums]))
+    def answer(self, x: Floats) -> tuple[dict[str, float], Floats]:
+        """Take part in an evaluation; all terms of this process, and the message with the sums, in the first process only."""
+        message = np.zeros(sum(self._lengths))
+        gradient, data_terms, sums, largest = self._parts(message)
         terms: dict[str, float] = {}
         if self._part.loss is not None:
             found: Any = self._part.loss(x)
             terms = dict(found.terms)
             data_terms[:] = [terms[name] for name in DATA_TERMS]
-            if n:
+            if len(gradient):
                 gradient[:] = found.gradient
             errors = self._part.errors.measure(found.energies, found.forces, found.stresses)
             # each process has places of its own for what is not to be added, so that one message does for all
-            sums[:], largest.reshape(self._processes.size, -1)[rank] = additive_errors(errors, self._counts)
-        total = self._processes.reduce(message)
-        gradient, data_terms, sums, largest = np.split(total, np.cumsum([n, n_terms, n_sums]))
-        terms |= {name: float(value) for name, value in zip(DATA_TERMS, data_terms, strict=True)}
-        merged = merge_errors(sums, largest.reshape(self._processes.size, -1).max(axis=0), self._total_counts)
-        return DividedEvaluation(sum(terms.values()), gradient, terms, merged)
+            places = largest.reshape(self._processes.size, -1)
+            sums[:], places[self._processes.rank] = additive_errors(errors, self._counts)
+        return terms, self._processes.reduce(message)
+
+    def _parts(self, message: Floats) -> list[Floats]:
+        """Gradient, data terms, sums and largest errors of all processes as views of a message."""
+        return np.split(message, np.cumsum(self._lengths[:-1]))
 
 
 def serve(processes: Processes, losses: Sequence[DividedLoss], n_parameters: int) -> None:
@@ -264,9 +268,7 @@ def read_speeds(path: Path, processes: Processes) -> list[float] | None:
     return processes.share(found)
 
 
-def measure_speeds(
-    processes: Processes, evaluate: Callable[[], object] | None, cost: float, path: Path
-) -> tuple[list[float], bool]:
+def measure_speeds(processes: Processes, evaluate: Callable[[], object] | None, cost: float, path: Path) -> list[float]:
     """Time an evaluation of each process, all at once.
 
     Parameters
@@ -281,8 +283,7 @@ def measure_speeds(
 
     Returns
     -------
-    speeds : work per second of each process
-    is_uneven : whether the structures should be dealt again
+    speeds : by which to deal the structures, one for each process; all 1.0 where they are dealt evenly enough as they are
     """
     seconds = 0.0
     if evaluate is not None:
@@ -294,17 +295,18 @@ def measure_speeds(
         seconds = time.perf_counter() - began
     every = processes.collect((cost, seconds))
     busy = [(c, s) for c, s in every if s > 0.0]
-    typical = sum(c for c, _ in busy) / sum(s for _, s in busy)
-    speeds = [float(c / s) if s > 0.0 else float(typical) for c, s in every]
-    mean = sum(s for _, s in busy) / len(busy)
-    is_uneven = max(s for _, s in busy) > UNEVEN * mean
+    total_cost, total_seconds = (sum(values) for values in zip(*busy, strict=True))
+    is_uneven = max(s for _, s in busy) > UNEVEN * total_seconds / len(busy)
+    speeds = [1.0] * processes.size
+    if is_uneven:
+        speeds = [float(c / s if s > 0.0 else total_cost / total_seconds) for c, s in every]
     if processes.rank == 0:
         log.info(
             "%d processes, %s ms an evaluation%s", processes.size, ", ".join(f"{1e3 * s:.1f}" for _, s in every),
             "; structures are dealt again" if is_uneven else "",
         )  # fmt: skip
         write_yaml({"speeds": speeds}, path)
-    return speeds, is_uneven
+    return speeds
 
 
 def refuse_minibatches(processes: Processes) -> None:

@@ -400,8 +400,8 @@ def _divided(job: FitJob, layout: ParameterLayout, data: FitData, subset: str) -
     part = _part(job, data, chosen, subset)
     if speeds is None:
         evaluate = None if part.loss is None else partial(part.loss, layout.vector())
-        speeds, is_uneven = measure_speeds(processes, evaluate, float(costs[chosen].sum()), path)
-        if is_uneven:
+        speeds = measure_speeds(processes, evaluate, float(costs[chosen].sum()), path)
+        if len(set(speeds)) > 1:
             part = _part(job, data, _share(processes, costs, speeds), subset)
     n_gradient = layout.n_parameters if subset == "train" else 0
     number = 0 if subset == "train" else 1

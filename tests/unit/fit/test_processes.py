@@ -71,18 +71,22 @@ def test_divided_fit__is_that_of_one_process(tmp_path, alone, size):
     assert any(np.isfinite(row["low_rmse_epa"]) and row["low_rmse_epa"] != row["rmse_epa"] for row in found.rows)
 
 
-def test_divided_fit__goes_on_with_the_same_bits(tmp_path, caplog):
+@pytest.mark.parametrize("speeds", [[1.0, 1.0], [1.5, 1.0]])
+def test_divided_fit__goes_on_with_the_same_bits(tmp_path, speeds):
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+        write_yaml({"speeds": speeds}, tmp_path / folder / "processes.yaml")
     whole = fit_together(2, tmp_path / "whole", fit={"maxiter": 8})
-    short = fit_together(2, tmp_path / "cut", fit={"maxiter": 3})
-    speeds = (tmp_path / "cut" / "processes.yaml").read_bytes()
-    # the same shares in both, whatever the machine was doing
-    (tmp_path / "whole" / "processes.yaml").write_bytes(speeds)
-    again = fit_together(2, tmp_path / "whole2", fit={"maxiter": 8})
+    assert fit_together(2, tmp_path / "cut", fit={"maxiter": 3}).minimum.iterations == 3
     continued = fit_together(2, tmp_path / "cut", fit={"maxiter": 8})
-    assert (tmp_path / "cut" / "processes.yaml").read_bytes() == speeds
-    assert short.minimum.iterations == 3
-    assert continued.minimum.value == pytest.approx(whole.minimum.value, rel=1e-10)
-    assert again.minimum.value == pytest.approx(whole.minimum.value, rel=1e-10)
+    assert continued.minimum.value == whole.minimum.value
+    assert read_yaml(tmp_path / "cut" / "processes.yaml") == {"speeds": speeds}
+
+
+def test_divided_fit__keeps_its_shares(tmp_path):
+    first = fit_together(2, tmp_path, fit={"maxiter": 8})
+    (tmp_path / "evaluations.log").unlink()
+    assert fit_together(2, tmp_path, fit={"maxiter": 8}).minimum.value == first.minimum.value
 
 
 def test_divided_fit__takes_one_broadcast_and_one_reduction_per_evaluation(tmp_path):
@@ -139,13 +143,19 @@ def test_measured_speeds__are_kept_and_dealt_by(tmp_path, caplog):
 
     with caplog.at_level(logging.INFO, logger="acefit"):
         answers = together(3, run)
-    (speeds, is_uneven), kept = answers[0]
-    assert is_uneven
+    speeds, kept = answers[0]
     assert speeds[0] > 2 * speeds[1]
     assert speeds[1] < speeds[2] < speeds[0]
     assert all(answer == answers[0] for answer in answers)
     assert kept == speeds == read_yaml(path)["speeds"]
     assert "structures are dealt again" in caplog.text
+
+
+def test_even_speeds__leave_the_shares_alone(tmp_path):
+    path = tmp_path / "processes.yaml"
+    answers = together(3, lambda processes: measure_speeds(processes, lambda: time.sleep(0.1), 10.0, path))
+    assert answers == [[1.0] * 3] * 3
+    assert read_yaml(path) == {"speeds": [1.0] * 3}
 
 
 @pytest.mark.parametrize("text", ["speeds: [1.0]\n", "speeds: [1.0, -2.0]\n", "speeds: [1.0, x]\n", "other\n", "- 1\n"])
@@ -159,7 +169,7 @@ def test_uneven_shares__are_dealt_again(tmp_path, monkeypatch, alone):
     # the second process seems four times slower at first
     def measure(processes, evaluate, cost, path):
         write_yaml({"speeds": [2.0, 1.0]}, path)
-        return [2.0, 1.0], True
+        return [2.0, 1.0]
 
     monkeypatch.setattr("acefit.fit.run.measure_speeds", measure)
     sizes = []
