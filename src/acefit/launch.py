@@ -84,8 +84,8 @@ def _launch(command: list[str], tasks: int, job: Mapping[str, Any]) -> None:
         raise SystemExit(1)
     if status:
         raise FitError(
-            f"one of {tasks} processes of the fit ended before its time ({command[0]}: status {status}); was it killed, or out "
-            "of memory? Nothing is lost: the same command goes on from the last evaluation"
+            f"one of {tasks} processes of the fit ended before its time ({command[0]} says more above, status {status}); was it "
+            "killed, or out of memory? Nothing is lost: the same command goes on from the last evaluation"
         )
 
 

@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+from ctypes.util import find_library
 from importlib.util import find_spec
 
 import pytest
 
 import slurm_cluster
+from acefit.files import read_yaml
+from mpi_command import ENVIRONMENT, needs_mpi
 from workflow_runs import ROOT, command, run, write_config, write_dataset
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -23,6 +26,8 @@ OPTIONS += [
     "runtime=10",
 ]
 
+# As on a cluster; Debian's Slurm speaks PMIx, by which Open MPI finds its place
+STARTER = "srun --mpi=pmix --kill-on-bad-exit=1"
 RESTARTS = {"fit": {"fit_cycles": 3, "maxiter": 12}}
 # A callback that keeps each of 75 iterations waiting for a second, so that the fit does not end within its minute
 SLOW = {"fit": {"fit_cycles": 1, "maxiter": 75, "ladder_step": 100, "callbacks": ["slow_callback.wait"]}}
@@ -42,7 +47,7 @@ def cluster(tmp_path_factory):
 def submit(folder, config, *arguments):
     """Start Snakemake, which gives its jobs to Slurm."""
     return subprocess.Popen(
-        command(folder, config, *OPTIONS, *arguments, cores=None),
+        command(folder, config, *arguments, *OPTIONS, cores=None),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -98,3 +103,26 @@ def test_fit__that_met_its_time_limit_goes_on_by_itself(cluster, tmp_path):
     assert resumed is not None
     # a second each, and a minute
     assert int(resumed[1]) > 30
+
+
+@needs_mpi
+def test_fits_of_two_processes__run_in_one_batch_job(cluster, tmp_path, monkeypatch):
+    if find_library("pmix") is None:
+        pytest.skip("Slurm starts processes of Open MPI with PMIx (Debian: apt-get install libpmix2)")
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        write_dataset(folder / "copper.xyz")
+    target = "results/tiny/select/step-00/potential.yaml"
+    changes = {"fit": {"fit_cycles": 1}}
+    assert run(here, write_config(here, changes), target).code == 0
+    job = submit(
+        there, write_config(there, changes), target, "--retries", "0", "--set-resources", "fit:tasks=2", f"fit:mpi={STARTER}"
+    )
+    text, _ = job.communicate(timeout=600)
+    assert job.returncode == 0, text
+    losses = [read_yaml(folder / "results/tiny/fit/step-00/cycle-00/result.yaml")["loss"] for folder in (here, there)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-8)
+    assert "2 processes" in (there / "results/tiny/logs/fit/step-00-cycle-00.log").read_text()
