@@ -34,7 +34,7 @@ from acefit.data.structures import StructureSet
 from machine import describe
 from measuring import REPOSITORY
 
-CUTOFF = 6.5
+CUTOFF = 6.65
 STAGES = ("dataset", "neighborlists", "split", "weights", "basis", "fit", "select", "potential", "predict", "report")
 LATTICES = {"fcc": (4, ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0))), "bcc": (2, ((0, 0, 0), (0.5, 0.5, 0.5)))}
 VOLUME = 11.6

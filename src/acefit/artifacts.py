@@ -333,8 +333,8 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     return table
 
 
-def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
-    """Check a table as `read_table` does, with little memory: it is read column by column in pieces.
+def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
+    """Check a table as `read_table` does, with little memory: it is read column by column in pieces; its number of rows.
 
     Raises
     ------
@@ -348,9 +348,10 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
         def parts_of(name: str) -> Iterator[pa.Array]:
             return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
 
-        content = _content_digest(_digest_parts(field, parts_of(field.name)) for field in file.schema_arrow)
+        content, n_rows = _content_digest(_digest_parts(f, parts_of(f.name)) for f in file.schema_arrow), file.metadata.num_rows
     if expected != content:
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
+    return int(n_rows)
 
 
 def iterate_arrays(
