@@ -160,7 +160,7 @@ def open_table(
 ) -> Iterator[TableWriter]:
     """Write a table some rows at a time: the file has the bytes that `write_table` gives all rows, however they are divided.
 
-    It appears when the block ends without an error; `TableWriter.write` must have been called, be it with no rows.
+    It appears when the block ends without an error.
     """
     path = Path(path)
     with atomic_path(path) as temporary:
@@ -215,6 +215,8 @@ class TableWriter:
 
     def finish(self) -> None:
         """Store what waits and the digest."""
+        if self._file is None:
+            self.write({column.name: [] for column in self._contract.columns})
         assert self._file is not None
         if self._waiting:
             self._store(0)

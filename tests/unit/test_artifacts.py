@@ -174,6 +174,12 @@ def test_open_table__gives_the_bytes_of_write_table_however_rows_are_divided(tmp
     check_table(tmp_path / "parts", "plain")
 
 
+def test_open_table__without_rows_is_an_empty_table(tmp_path):
+    with open_table(tmp_path / "t", "plain"):
+        pass
+    assert read_arrays(tmp_path / "t", "plain")["force"].shape == (0, 3)
+
+
 def test_open_table__leaves_nothing_after_an_error(tmp_path):
     with pytest.raises(ArtifactError, match="column 'row' is not int64"), open_table(tmp_path / "t", "plain") as writer:
         writer.write(columns(2))

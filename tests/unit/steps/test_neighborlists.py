@@ -28,7 +28,7 @@ def run(tmp_path, structures, shard, n_shards):
     return path
 
 
-@pytest.mark.parametrize("n_shards", [1, 3])
+@pytest.mark.parametrize("n_shards", [1, 3, 9])
 def test_neighborlists__shards_together_are_the_list(tmp_path, n_shards, caplog):
     structures = StructureSet.from_ase([bulk("Cu", cubic=True), Atoms("Cu"), bulk("Al"), bulk("Ni")])
     with caplog.at_level(logging.INFO):
