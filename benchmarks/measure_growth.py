@@ -206,7 +206,7 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """Measure what is not measured yet, print the table, draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="for sets, runs and results; 10^6 atoms take 15 GB for a while")
+    parser.add_argument("--folder", type=Path, required=True, help="for sets, runs and results; 15 GB for 10^6 atoms")
     parser.add_argument("--atoms", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--cores", type=int, default=2, help="also the number of parts of the neighbour lists")
     parser.add_argument("--stream", default="always", choices=["auto", "always", "never"], help="fit: stream")

@@ -412,7 +412,7 @@ def _batches(paths: Sequence[Path], columns: list[str], first: int) -> Iterator[
             if number == 0:
                 empty = file.schema_arrow.empty_table().select(columns)
                 yield pa.RecordBatch.from_arrays([c.combine_chunks() for c in empty.columns], schema=empty.schema), 0
-            groups = []
+            groups: list[int] = []
             for group in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(group).num_rows
                 if groups or first < begin + n_rows:

@@ -53,7 +53,7 @@ def limit_threads(threads: int) -> int:
 
 
 def _peak_memory() -> int | None:
-    """Bytes this process had in memory at most; None where the system does not tell. Unlike Snakemake's samples it misses no peak."""
+    """Bytes this process had in memory at most, short peaks included; None where the system does not tell."""
     status = Path("/proc/self/status")
     found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
     return 1024 * int(found[1]) if found else None

@@ -135,7 +135,8 @@ def _check_finite(structures: StructureSet, predicted: Prediction) -> None:
     if len(bad):
         first = int(bad[0])
         raise DataError(
-            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number; the fit has diverged: look at its metrics, lower its step or raise its regularisation"
+            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number; "
+            "the fit has diverged: look at its metrics, lower its step or raise its regularisation"
         )
 
 

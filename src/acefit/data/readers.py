@@ -157,7 +157,8 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
     """
     pieces = list(iterate_files(files, options))
     left_out = [item for piece in pieces for item in piece.left_out]
-    return ReadResult(concatenate([piece.dataset for piece in pieces]), join_reports((piece.file, piece.report) for piece in pieces), left_out)
+    reports = join_reports((piece.file, piece.report) for piece in pieces)
+    return ReadResult(concatenate([piece.dataset for piece in pieces]), reports, left_out)
 
 
 def join_reports(parts: Iterable[tuple[int, FileReport]]) -> list[FileReport]:
@@ -236,9 +237,7 @@ def _read_file(path: Path, role: str, options: ReadingOptions) -> Iterator[tuple
         ) from error
 
 
-def _frame(
-    path: Path, row: int, role: str, atoms: Atoms, columns: dict[str, Any], keys: Keys, options: ReadingOptions
-) -> Frame:
+def _frame(path: Path, row: int, role: str, atoms: Atoms, columns: dict[str, Any], keys: Keys, options: ReadingOptions) -> Frame:
     group = columns.get(options.group_key, atoms.info.get(options.group_key, ""))
     name = columns.get("name", atoms.info.get("name"))
     return Frame(

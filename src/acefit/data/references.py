@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
@@ -116,7 +116,7 @@ class Composition:
         isolated[single] = np.diff(build(structures.select(single), ISOLATION).offsets) == 0
         return cls(numbers, counts, structures.volumes, isolated)
 
-    def select(self, indices: ArrayLike) -> Composition:
+    def select(self, indices: NDArray[np.integer]) -> Composition:
         """Structures at the given positions, with the elements that occur in them."""
         counts = self.counts[indices]
         present = counts.any(axis=0)

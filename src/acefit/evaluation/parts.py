@@ -13,10 +13,10 @@ from acefit.evaluation.grouping import ATOM_COST, LEAST_ATOMS, N_BLOCKS, balance
 from acefit.evaluation.predict import divides_structures
 
 BLOCK_COST = 2**15
-"""Work of a block of a large set in units of that of a pair; a part has about 2 million pairs, some 300 MB while it is evaluated."""
+"""Work of a block of a large set in units of that of a pair."""
 
 BLOCKS_AT_ONCE = N_BLOCKS
-"""Blocks of a part."""
+"""Blocks of a part, which then has about 2 million pairs, some 300 MB while they are evaluated."""
 
 
 class Part(NamedTuple):

@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from acefit.analysis.predictions import Labels, build_tables, find_low_energy
@@ -103,8 +102,8 @@ def _open_labels(dataset: StoredDataset, path_to_weights: str | Path, path_to_at
     n_atoms = check_table(path_to_atom_weights, "weights_atoms")
     if not np.array_equal(weights["structure"], structures["structure"]) or n_atoms != dataset.offsets[-1]:
         raise ArtifactError(
-            f"{path_to_weights} or {path_to_atom_weights} does not have the structures of {dataset.path_to_structures}, each once "
-            "and in their order; run the weights stage again"
+            f"{path_to_weights} or {path_to_atom_weights} does not have the structures of {dataset.path_to_structures}, each "
+            "once and in their order; run the weights stage again"
         )
     energies = structures["energy_corrected"] / structures["n_atoms"]
     columns = {

@@ -78,7 +78,9 @@ def test_references__auto_without_volumes_has_no_shift():
 def test_references__isolated_atoms():
     frames = [Atoms("Al"), Atoms("Al", cell=[10, 10, 10], pbc=True), bulk("Ni"), Atoms("Ni"), bulk("Al")]
     structures, energies = StructureSet.from_ase(frames), np.array([-0.2, -0.3, -5.0, -0.7, -3.7])
-    assert determine_references("isolated", Composition.of(structures), energies) == References({"Al": -0.3, "Ni": -0.7}, 0.0, "isolated")
+    assert determine_references("isolated", Composition.of(structures), energies) == References(
+        {"Al": -0.3, "Ni": -0.7}, 0.0, "isolated"
+    )
     with pytest.raises(DataError, match="finds no single atom of Ni"):
         determine_references("isolated", Composition.of(structures.select([0, 2])), energies[[0, 2]])
 
@@ -86,7 +88,9 @@ def test_references__isolated_atoms():
 def test_references__table(tmp_path):
     path = tmp_path / "free.csv"
     path.write_text("# free atoms, eV\nelement,energy\nAl,-0.25\nCu,-0.1\nNi,-0.5\n")
-    assert determine_references(str(path), Composition.of(make_set()), ENERGIES) == References({"Al": -0.25, "Ni": -0.5}, 0.0, "table")
+    assert determine_references(str(path), Composition.of(make_set()), ENERGIES) == References(
+        {"Al": -0.25, "Ni": -0.5}, 0.0, "table"
+    )
     path.write_text("element,energy\nAl,-0.25\n")
     with pytest.raises(DataError, match=r"free\.csv has no reference energy of Ni"):
         determine_references(str(path), Composition.of(make_set()), ENERGIES)
@@ -126,4 +130,4 @@ def test_join_compositions__is_the_composition_of_all():
     for name in ("numbers", "counts", "volumes", "isolated", "n_atoms"):
         assert np.array_equal(getattr(joined, name), getattr(Composition.of(whole), name))
     for name in ("numbers", "counts"):
-        assert np.array_equal(getattr(joined.select([4, 0]), name), getattr(Composition.of(whole.select([4, 0])), name))
+        assert np.array_equal(getattr(joined.select(np.array([4, 0])), name), getattr(Composition.of(whole.select([4, 0])), name))
