@@ -117,7 +117,8 @@ def test_dataset__in_small_pieces_has_the_bytes_of_the_dataset_in_memory(tmp_pat
     write_xyz(tmp_path / "a.xyz", [-12.0, -12.4, -12.3, -12.6])
     ase.io.write(tmp_path / "b.xyz", [bulk("Cu"), Atoms("Cu", info={"energy": -2.0}), bad, bulk("Al")], format="extxyz")
     ase.io.write(tmp_path / "c.xyz", [], format="extxyz")
-    files = [{"path": str(tmp_path / f"{name}.xyz"), "subset": subset} for name, subset in zip("abc", ("train", "test", "train"))]
+    subsets = {"a": "train", "b": "test", "c": "train"}
+    files = [{"path": str(tmp_path / f"{name}.xyz"), "subset": subset} for name, subset in subsets.items()]
     reading = {"on_bad_structure": "leave_out"}
     _, report = run(tmp_path, files, "auto", **reading)
     monkeypatch.undo()

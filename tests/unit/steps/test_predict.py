@@ -113,5 +113,5 @@ def test_predict__refuses_a_dataset_and_weights_of_other_atoms(inputs):
     for key, name in (("path_to_atoms", "atoms"), ("path_to_atom_weights", "weights_atoms")):
         columns = {column: values[:-1] for column, values in read_arrays(inputs[key], name).items()}
         write_table(columns, inputs[key].with_name("short.parquet"), name)
-        with pytest.raises(ArtifactError, match="does not (belong to|have the structures of)"):
+        with pytest.raises(ArtifactError, match=r"does not (belong to|have the structures of)"):
             predict(**{**inputs, key: inputs[key].with_name("short.parquet")})
