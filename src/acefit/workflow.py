@@ -115,7 +115,7 @@ def job_context(snakemake: Any) -> Iterator[None]:
         yield
         logger.debug("done in %.1f s", time.perf_counter() - start)
         if peak := _peak_memory():
-            logger.debug("at most %.0f MB of memory", peak / 1e6)
+            logger.debug("%.1f s of the processor, at most %.0f MB of memory", time.process_time(), peak / 1e6)
     except AcefitError as error:
         logger.error("%s", error)
         logger.debug("raised at", exc_info=True, extra={"file_only": True})

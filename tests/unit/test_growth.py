@@ -39,13 +39,13 @@ def test_write_set__has_so_many_atoms_with_about_a_hundred_neighbours(tmp_path):
 
 
 def test_table__shows_the_largest_job_and_the_power_of_the_growth(tmp_path):
-    log = "x DEBUG acefit.workflow - done in {} s\nx DEBUG acefit.workflow - at most {} MB of memory\n"
-    stage = measure_growth.measured([log.format(3.0, 200), log.format(2.0, 300)])
-    assert stage == {"seconds": 3.0, "megabytes": 300.0}
+    log = "x DEBUG acefit.workflow - done in {} s\nx DEBUG acefit.workflow - {} s of the processor, at most {} MB of memory\n"
+    stage = measure_growth.measured([log.format(3.0, 4.5, 200), log.format(2.0, 2.5, 300)])
+    assert stage == {"seconds": 3.0, "processor": 7.0, "megabytes": 300.0}
     results = []
     for n in (10**4, 10**5):
-        stages = {stage: {"seconds": 2e-4 * n, "megabytes": 200.0} for stage in measure_growth.STAGES}
+        stages = {stage: {"seconds": 2e-4 * n, "processor": 3e-4 * n, "megabytes": 200.0} for stage in measure_growth.STAGES}
         results.append({"atoms": n, "pairs": 100 * n, "stages": stages})
-    assert "| `fit` | 2.0 s, 200 MB | 20.0 s, 200 MB | 1.00 |" in measure_growth.table(results)
+    assert "| `fit` | 2.0 s (3.0 s), 200 MB | 20.0 s (30.0 s), 200 MB | 1.00 |" in measure_growth.table(results)
     measure_growth.draw(results, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").stat().st_size > 10_000
