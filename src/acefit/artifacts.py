@@ -6,11 +6,10 @@ which step and which version of acefit wrote it and from what. The meaning of si
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 
 from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
+from acefit.artifact_digest import ColumnDigest, content_digest, digest_parts
 from acefit.errors import ArtifactError
 from acefit.files import CURE, atomic_path
 
@@ -93,42 +93,6 @@ def _metadata(contract: Contract, provenance: Mapping[str, Any] | None) -> dict[
     }
 
 
-class _ColumnDigest:
-    """Digest of name, type and values of a column that comes in pieces; how they are divided does not matter."""
-
-    def __init__(self, field: pa.Field) -> None:
-        kind = field.type
-        name = f"{kind.value_type}[{kind.list_size}]" if pa.types.is_fixed_size_list(kind) else kind
-        self._digest = hashlib.sha256(f"{field.name}:{name};".encode())
-        self._separator = b""
-
-    def update(self, part: pa.Array) -> None:
-        """Add the values that come next."""
-        values = part.flatten() if pa.types.is_fixed_size_list(part.type) else part
-        if pa.types.is_string(values.type):
-            self._digest.update(self._separator if len(values) else b"")
-            self._digest.update("\0".join(values.to_pylist()).encode())
-            self._separator = b"\0" if len(values) else self._separator
-        else:
-            self._digest.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)).data)
-
-    def value(self) -> bytes:
-        """Digest of all values so far."""
-        return self._digest.digest()
-
-
-def _content_digest(columns: Iterable[_ColumnDigest]) -> str:
-    """Digest of a table's columns, which notices bytes that were altered without making the file unreadable."""
-    return hashlib.sha256(b"".join(column.value() for column in columns)).hexdigest()
-
-
-def _digest_parts(field: pa.Field, parts: Iterable[pa.Array]) -> _ColumnDigest:
-    digest = _ColumnDigest(field)
-    for part in parts:
-        digest.update(part)
-    return digest
-
-
 def write_table(
     table: TableLike, path: str | os.PathLike[str], contract_name: str, provenance: Mapping[str, Any] | None = None
 ) -> None:
@@ -179,7 +143,7 @@ class TableWriter:
         self._temporary, self._path, self._contract = temporary, path, contract
         self._metadata = {_KEY: json.dumps(_metadata(contract, provenance), sort_keys=True).encode()}
         self._file: pq.ParquetWriter | None = None
-        self._digests: list[_ColumnDigest] = []
+        self._digests: list[ColumnDigest] = []
         self._waiting: list[pa.Table] = []
 
     def write(self, table: TableLike) -> None:
@@ -194,7 +158,7 @@ class TableWriter:
         if self._file is None:
             schema = rows.schema.with_metadata(self._metadata)
             self._file = pq.ParquetWriter(self._temporary, schema, compression="zstd")
-            self._digests = [_ColumnDigest(field) for field in schema]
+            self._digests = [ColumnDigest(field) for field in schema]
         for digest, column in zip(self._digests, rows.columns, strict=True):
             for part in column.chunks:
                 digest.update(part)
@@ -220,7 +184,7 @@ class TableWriter:
         assert self._file is not None
         if self._waiting:
             self._store(0)
-        self._file.add_key_value_metadata({_CONTENT_KEY: _content_digest(self._digests)})
+        self._file.add_key_value_metadata({_CONTENT_KEY: content_digest(self._digests)})
 
     def close(self) -> None:
         """Close the file."""
@@ -330,7 +294,7 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     with _readable(path), pq.ParquetFile(path) as file:
         expected = _check_file(file, path, contract)
         table = file.read()
-    if expected != _content_digest(_digest_parts(field, table.column(field.name).chunks) for field in table.schema):
+    if expected != content_digest(digest_parts(field, table.column(field.name).chunks) for field in table.schema):
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
     return table
 
@@ -350,7 +314,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
         def parts_of(name: str) -> Iterator[pa.Array]:
             return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
 
-        content, n_rows = _content_digest(_digest_parts(f, parts_of(f.name)) for f in file.schema_arrow), file.metadata.num_rows
+        content, n_rows = content_digest(digest_parts(f, parts_of(f.name)) for f in file.schema_arrow), file.metadata.num_rows
     if expected != content:
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
     return int(n_rows)
