@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 
 from acefit.data.readers import read_files
-from acefit.data.references import determine_references
+from acefit.data.references import Composition, determine_references
 from acefit.data.split import split_structures
 from acefit.data.storage import Dataset, with_energies
 from acefit.data.unpickle import read_pickled_frame
@@ -136,8 +136,8 @@ def run_acefit(case: dict[str, Any], folder: Path) -> tuple[Dataset, Weighting]:
     if "reference" in case:
         rows = [s for s, r in enumerate(data.roles) if r != "test"]
         known = data.select(rows)
-        references = determine_references(case["reference"], known.structures, known.raw_energies)
-        data = with_energies(data, references.correct(data.structures, data.raw_energies))
+        references = determine_references(case["reference"], Composition.of(known.structures), known.raw_energies)
+        data = with_energies(data, references.correct(Composition.of(data.structures), data.raw_energies))
     division = split_structures(data.roles, data.structures.groups, case.get("test_size"), 42)
     policy = {**case["weighting"], "joint": True} if "weighting" in case else None
     return data, assign_weights(data, division.subsets, policy)

@@ -6,12 +6,12 @@ which step and which version of acefit wrote it and from what. The meaning of si
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
+from acefit.artifact_digest import ColumnDigest, content_digest, digest_parts
 from acefit.errors import ArtifactError
 from acefit.files import CURE, atomic_path
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEY = b"acefit"
+_CONTENT_KEY = b"acefit-content"
+"""Metadata of the file, not of its schema: the digest is known when the last row is written."""
+
+ROWS_PER_GROUP = 2**18
+"""Rows that are stored together; so many are in memory where a table is written in pieces."""
 
 ROWS_AT_ONCE = 2**16
 """Rows of a table that are in memory together where it is read in pieces."""
@@ -78,36 +84,13 @@ def _arrow_column(values: Any, column: Column, path: Path) -> pa.Array | pa.Chun
     return array
 
 
-def _metadata(contract: Contract, provenance: Mapping[str, Any] | None, digest: str) -> dict[str, Any]:
+def _metadata(contract: Contract, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "contract": contract.name,
         "schema_version": contract.version,
         "acefit_version": __version__,
-        "content": digest,
         "provenance": dict(provenance or {}),
     }
-
-
-def _content_digest(schema: pa.Schema, parts_of: Callable[[str], Iterable[pa.Array]]) -> str:
-    """Digest of names, types and values, which notices bytes that were altered without making the file unreadable.
-
-    `parts_of` gives the values of a column in pieces; how they are divided does not matter.
-    """
-    digest = hashlib.sha256()
-    for field in schema:
-        kind = field.type
-        name = f"{kind.value_type}[{kind.list_size}]" if pa.types.is_fixed_size_list(kind) else kind
-        digest.update(f"{field.name}:{name};".encode())
-        separator = b""
-        for part in parts_of(field.name):
-            values = part.flatten() if pa.types.is_fixed_size_list(kind) else part
-            if pa.types.is_string(values.type):
-                digest.update(separator if len(values) else b"")
-                digest.update("\0".join(values.to_pylist()).encode())
-                separator = b"\0" if len(values) else separator
-            else:
-                digest.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)).data)
-    return digest.hexdigest()
 
 
 def write_table(
@@ -131,7 +114,87 @@ def write_table(
     ArtifactError
         If columns are missing, unknown, of different lengths, empty in places or do not fit their type.
     """
-    path, contract, given = Path(path), _contract(contract_name), _columns_of(table)
+    with open_table(path, contract_name, provenance) as writer:
+        writer.write(table)
+
+
+@contextmanager
+def open_table(
+    path: str | os.PathLike[str], contract_name: str, provenance: Mapping[str, Any] | None = None
+) -> Iterator[TableWriter]:
+    """Write a table some rows at a time: the file has the bytes that `write_table` gives all rows, however they are divided.
+
+    It appears when the block ends without an error.
+    """
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        writer = TableWriter(temporary, path, _contract(contract_name), provenance)
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
+
+
+class TableWriter:
+    """Rows on their way to a file; made by `open_table`."""
+
+    def __init__(self, temporary: Path, path: Path, contract: Contract, provenance: Mapping[str, Any] | None) -> None:
+        self._temporary, self._path, self._contract = temporary, path, contract
+        self._metadata = {_KEY: json.dumps(_metadata(contract, provenance), sort_keys=True).encode()}
+        self._file: pq.ParquetWriter | None = None
+        self._digests: list[ColumnDigest] = []
+        self._waiting: list[pa.Table] = []
+
+    def write(self, table: TableLike) -> None:
+        """Add rows, columns as for `write_table` and the same ones each time.
+
+        Raises
+        ------
+        ArtifactError
+            As `write_table`.
+        """
+        rows = _arrow_table(table, self._path, self._contract)
+        if self._file is None:
+            schema = rows.schema.with_metadata(self._metadata)
+            self._file = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+            self._digests = [ColumnDigest(field) for field in schema]
+        for digest, column in zip(self._digests, rows.columns, strict=True):
+            for part in column.chunks:
+                digest.update(part)
+        self._waiting.append(rows)
+        self._store(ROWS_PER_GROUP)
+
+    def _store(self, least: int) -> None:
+        """Store complete groups of rows as long as at least so many rows wait."""
+        assert self._file is not None
+        if sum(map(len, self._waiting)) < least:
+            return
+        # pages end where the pieces of a column do, so that the bytes would depend on them
+        rows = pa.concat_tables(self._waiting).combine_chunks()
+        n_stored = len(rows) if least == 0 else len(rows) // ROWS_PER_GROUP * ROWS_PER_GROUP
+        for first in range(0, max(n_stored, 1), ROWS_PER_GROUP):
+            self._file.write_table(rows.slice(first, min(ROWS_PER_GROUP, n_stored - first)))
+        self._waiting = [rows.slice(n_stored)] if n_stored < len(rows) else []
+
+    def finish(self) -> None:
+        """Store what waits and the digest."""
+        if self._file is None:
+            self.write({column.name: [] for column in self._contract.columns})
+        assert self._file is not None
+        if self._waiting:
+            self._store(0)
+        self._file.add_key_value_metadata({_CONTENT_KEY: content_digest(self._digests)})
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _arrow_table(table: TableLike, path: Path, contract: Contract) -> pa.Table:
+    """Columns in the contract's order and types."""
+    given = _columns_of(table)
     names = [column.name for column in contract.columns]
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in names]
@@ -145,12 +208,7 @@ def write_table(
     if len(set(lengths.values())) > 1:
         raise ArtifactError(f"cannot write {path}: columns have different lengths: {lengths}")
     fields = [pa.field(c.name, _arrow_type(c.dtype), False, {"unit": c.unit, "meaning": c.meaning}) for c in columns]
-    arrow = pa.table(arrays, schema=pa.schema(fields))
-    digest = _content_digest(arrow.schema, lambda name: arrow.column(name).chunks)
-    text = json.dumps(_metadata(contract, provenance, digest), sort_keys=True)
-    arrow = arrow.replace_schema_metadata({_KEY: text.encode()})
-    with atomic_path(path) as temporary:
-        pq.write_table(arrow, temporary, compression="zstd")
+    return pa.table(arrays, schema=pa.schema(fields))
 
 
 def _extra(contract: Contract, name: str) -> Column:
@@ -175,6 +233,21 @@ def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
     if raw is None:
         raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {CURE}")
     return json.loads(raw)
+
+
+def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> str:
+    """Check columns and metadata of a file against its contract; the digest that its content must have."""
+    header = _check_schema(file.schema_arrow, path, contract)
+    digest = _file_digest(file)
+    if digest is None:
+        written = f"an early acefit {header['acefit_version']} wrote it"
+        raise ArtifactError(f"{path} was altered after acefit wrote it, or {written}: it has no digest of its content; {CURE}")
+    return digest
+
+
+def _file_digest(file: pq.ParquetFile) -> str | None:
+    digest = (file.metadata.metadata or {}).get(_CONTENT_KEY)
+    return None if digest is None else digest.decode()
 
 
 def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str, Any]:
@@ -218,16 +291,16 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
         If the file is missing, truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
-    with _readable(path):
-        table = pq.read_table(path, memory_map=False, partitioning=None)
-    header = _check_schema(table.schema, path, contract)
-    if header["content"] != _content_digest(table.schema, lambda name: table.column(name).chunks):
+    with _readable(path), pq.ParquetFile(path) as file:
+        expected = _check_file(file, path, contract)
+        table = file.read()
+    if expected != content_digest(digest_parts(field, table.column(field.name).chunks) for field in table.schema):
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
     return table
 
 
-def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
-    """Check a table as `read_table` does, with little memory: it is read column by column in pieces.
+def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
+    """Check a table as `read_table` does, with little memory: it is read column by column in pieces; its number of rows.
 
     Raises
     ------
@@ -236,14 +309,15 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
     """
     path, contract = Path(path), _contract(contract_name)
     with _readable(path), pq.ParquetFile(path) as file:
-        header = _check_schema(file.schema_arrow, path, contract)
+        expected = _check_file(file, path, contract)
 
         def parts_of(name: str) -> Iterator[pa.Array]:
             return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
 
-        content = _content_digest(file.schema_arrow, parts_of)
-    if header["content"] != content:
+        content, n_rows = content_digest(digest_parts(f, parts_of(f.name)) for f in file.schema_arrow), file.metadata.num_rows
+    if expected != content:
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
+    return int(n_rows)
 
 
 def iterate_arrays(
@@ -262,12 +336,64 @@ def iterate_arrays(
             yield to_arrays(pa.Table.from_batches([batch]))
 
 
+def iterate_ranges(
+    paths: Sequence[str | os.PathLike[str]], columns: Sequence[str], bounds: Sequence[int] | np.ndarray
+) -> Iterator[dict[str, np.ndarray]]:
+    """Some columns of given ranges of rows as NumPy arrays, one range at a time; check the tables with `check_table` before.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+        At least one table; several of a kind count as one, in this order.
+    columns : sequence of str
+        Columns to read.
+    bounds : sequence of int, ascending
+        Range k has the rows bounds[k] .. bounds[k + 1] - 1; all must exist.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or cannot be read.
+    """
+    batches = _batches([Path(path) for path in paths], list(columns), int(bounds[0]))
+    batch, begin = next(batches)
+    for first, last in pairwise(map(int, bounds)):
+        pieces = [batch.slice(0, 0)]
+        while first < last:
+            if first >= begin + len(batch):
+                batch, begin = next(batches)
+                continue
+            pieces.append(batch.slice(first - begin, last - first))
+            first = min(last, begin + len(batch))
+        yield to_arrays(pa.Table.from_batches(pieces))
+
+
+def _batches(paths: Sequence[Path], columns: list[str], first: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Some rows at a time, and the number of the first of them; before all an empty batch, and then about from row `first` on."""
+    begin = 0
+    for number, path in enumerate(paths):
+        with _readable(path), pq.ParquetFile(path) as file:
+            if number == 0:
+                empty = file.schema_arrow.empty_table().select(columns)
+                yield pa.RecordBatch.from_arrays([c.combine_chunks() for c in empty.columns], schema=empty.schema), 0
+            groups: list[int] = []
+            for group in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(group).num_rows
+                if groups or first < begin + n_rows:
+                    groups.append(group)
+                else:
+                    begin += n_rows
+            for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=columns) if groups else ():
+                yield batch, begin
+                begin += len(batch)
+
+
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Metadata of a table: contract, schema_version, acefit_version, content (digest) and provenance as given by its writer."""
     path = Path(path)
-    with _readable(path):
-        schema = pq.read_schema(path)
-    return _header(schema, path)
+    with _readable(path), pq.ParquetFile(path) as file:
+        header, digest = _header(file.schema_arrow, path), _file_digest(file)
+    return {**header, "content": digest}
 
 
 def to_arrays(table: pa.Table) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ import ast
 import hashlib
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -49,6 +50,13 @@ def limit_threads(threads: int) -> int:
         number = min(number, int(numba.config.NUMBA_NUM_THREADS))
         numba.set_num_threads(number)
     return number
+
+
+def _peak_memory() -> int | None:
+    """Bytes this process had in memory at most, short peaks included; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
+    return 1024 * int(found[1]) if found else None
 
 
 def _job_name(snakemake: Any) -> str:
@@ -111,6 +119,8 @@ def job_context(snakemake: Any, continues: bool = False) -> Iterator[None]:
         logger.debug("%d threads", limit_threads(int(snakemake.threads)))
         yield
         logger.debug("done in %.1f s", time.perf_counter() - start)
+        if peak := _peak_memory():
+            logger.debug("%.1f s of the processor, at most %.0f MB of memory", time.process_time(), peak / 1e6)
     except AcefitError as error:
         logger.error("%s", error)
         logger.debug("raised at", exc_info=True, extra={"file_only": True})

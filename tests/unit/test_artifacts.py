@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,6 +9,9 @@ import pytest
 from acefit import artifacts
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.artifacts import (
+    check_table,
+    iterate_ranges,
+    open_table,
     read_arrays,
     read_frame,
     read_provenance,
@@ -130,7 +135,10 @@ def test_read_table__refuses_other_contracts_and_versions(tmp_path, monkeypatch)
 
 def rewrite(path, change):
     table = pq.read_table(path)
-    pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path)
+    changed, content = change(table).replace_schema_metadata(table.schema.metadata), read_provenance(path)["content"]
+    with pq.ParquetWriter(path, changed.schema) as writer:
+        writer.write_table(changed)
+        writer.add_key_value_metadata({"acefit-content": content})
 
 
 def test_read_table__notices_alterations(tmp_path):
@@ -139,9 +147,64 @@ def test_read_table__notices_alterations(tmp_path):
     rewrite(path, lambda t: t.set_column(0, "row", pa.array([7, 1, 2])))
     with pytest.raises(ArtifactError, match="was altered after acefit wrote it"):
         read_table(path, "plain")
+    with pytest.raises(ArtifactError, match="was altered after acefit wrote it"):
+        check_table(path, "plain")
     rewrite(path, lambda t: t.append_column("more", pa.array([1, 2, 3])))
     with pytest.raises(ArtifactError, match="has columns that the table 'plain' does not know: more"):
         read_table(path, "plain")
     rewrite(path, lambda t: t.drop_columns(["more", "flag"]))
     with pytest.raises(ArtifactError, match="lacks the column 'flag' of type bool"):
         read_table(path, "plain")
+    write_table(columns(), path, "plain")
+    pq.write_table(pq.read_table(path), path)
+    with pytest.raises(ArtifactError, match=r"or an early acefit \S+ wrote it: it has no digest"):
+        read_table(path, "plain")
+
+
+@pytest.mark.parametrize("sizes", [[7, 0, 1, 2], [10], [0, 3, 7], [1] * 10])
+def test_open_table__gives_the_bytes_of_write_table_however_rows_are_divided(tmp_path, monkeypatch, sizes):
+    monkeypatch.setattr(artifacts, "ROWS_PER_GROUP", 4)
+    given = columns(10)
+    write_table(given, tmp_path / "whole", "plain", {"step": "test"})
+    with open_table(tmp_path / "parts", "plain", {"step": "test"}) as writer:
+        for first, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
+            writer.write({name: values[first : first + size] for name, values in given.items()})
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert pq.ParquetFile(tmp_path / "parts").num_row_groups == 3
+    check_table(tmp_path / "parts", "plain")
+
+
+def test_open_table__without_rows_is_an_empty_table(tmp_path):
+    with open_table(tmp_path / "t", "plain"):
+        pass
+    assert read_arrays(tmp_path / "t", "plain")["force"].shape == (0, 3)
+
+
+def test_open_table__leaves_nothing_after_an_error(tmp_path):
+    def write(*tables):
+        with open_table(tmp_path / "t", "plain") as writer:
+            for table in tables:
+                writer.write(table)
+
+    with pytest.raises(ArtifactError, match="column 'row' is not int64"):
+        write(columns(2), {**columns(2), "row": ["a", "b"]})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bounds", [[0, 10], [0, 3, 3, 7, 10], [5, 6, 9], [2, 2], [10, 10]])
+def test_iterate_ranges__crosses_groups_and_files(tmp_path, monkeypatch, bounds):
+    monkeypatch.setattr(artifacts, "ROWS_PER_GROUP", 2)
+    monkeypatch.setattr(artifacts, "ROWS_AT_ONCE", 3)
+    given, paths = columns(10), []
+    for k, (first, last) in enumerate([(0, 5), (5, 5), (5, 10)]):
+        paths.append(tmp_path / f"{k}.parquet")
+        write_table({name: values[first:last] for name, values in given.items()}, paths[-1], "plain")
+    found = list(iterate_ranges(paths, ["force", "row"], bounds))
+    assert [part["row"].tolist() for part in found] == [list(range(*pair)) for pair in pairwise(bounds)]
+    forces = np.concatenate([part["force"] for part in found])
+    assert np.array_equal(forces, given["force"][bounds[0] : bounds[-1]], equal_nan=True)
+
+
+def test_iterate_ranges__names_a_missing_file(tmp_path):
+    with pytest.raises(ArtifactError, match="does not exist"):
+        next(iterate_ranges([tmp_path / "t"], ["row"], [0, 1]))

@@ -14,7 +14,7 @@ rule dataset:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=reserve(1000, 40, "files"),
+        mem_mb=reading_memory,
     params:
         settings=stages.dataset_params(CONFIG),
         code=step_digest("dataset"),

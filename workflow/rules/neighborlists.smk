@@ -12,7 +12,7 @@ rule neighborlists:
         "../envs/acefit.yaml"
     threads: 1
     resources:
-        mem_mb=reserve(4000),
+        mem_mb=reserve(1000),
     params:
         settings=NEIGHBORS,
         code=step_digest("neighborlists"),

@@ -17,7 +17,7 @@ rule predict:
         "../envs/acefit.yaml"
     threads: CORES
     resources:
-        mem_mb=reserve(2000, 20, "shards"),
+        mem_mb=reserve(2000),
     params:
         settings=stages.predict_params(CONFIG),
         code=step_digest("predict"),

@@ -1,18 +1,21 @@
 # Cores and memory that jobs ask for.
+import re
+
 from acefit.fit.memory import optimizer_bytes
 
 # Cores of this machine that may be used; on a cluster, where none are named, what one job asks for (profiles set it per rule)
 CORES = workflow.resource_settings.cores or 16
 
 
-def reserve(constant, per_mb=0, files=None):
-    """Function that gives the MB of a job: a constant and a multiple of some of its input, and as much again at each attempt.
+def reserve(constant):
+    """Function that gives the MB of a job whose memory hardly grows with its input, and as much again at each attempt."""
+    return lambda wildcards, attempt: attempt * constant
 
-    The files must be made by other groups of jobs: Snakemake leaves out, cores included, what it cannot evaluate for a group yet.
-    """
-    if not per_mb:
-        return lambda wildcards, attempt: attempt * constant
-    return lambda wildcards, input, attempt: attempt * int(constant + per_mb * sum(map(os.path.getsize, input[files])) / 1e6)
+
+def reading_memory(wildcards, input, attempt):
+    """MB to read the data: pickled frames are in memory as a whole, of other files some structures at a time."""
+    pickled = [path for path in input.files if re.search(r"\.(pckl|pkl|pickle)\b", path)]
+    return attempt * int(1000 + 40 * sum(map(os.path.getsize, pickled)) / 1e6)
 
 
 def reserved_memory(wildcards, input, attempt):

@@ -27,7 +27,7 @@ class Labels(NamedTuple):
     ----------
     formulas, subsets, reasons : (S,) str
     w_energy, w_stress : (S,)
-    effective_energies : (S,) eV/atom above the convex hull; NaN when the weighting made no hull
+    is_low_energy : (S,) bool, see `find_low_energy`
     w_force : (A,)
     """
 
@@ -36,7 +36,7 @@ class Labels(NamedTuple):
     reasons: NDArray[np.object_]
     w_energy: Values
     w_stress: Values
-    effective_energies: Values
+    is_low_energy: NDArray[np.bool_]
     w_force: Values
 
 
@@ -60,7 +60,7 @@ def find_low_energy(energies_per_atom: Values, effective_energies: Values, subse
 
 
 def build_tables(
-    structures: StructureSet, predicted: Prediction, labels: Labels, nn_distances: Values
+    structures: StructureSet, predicted: Prediction, labels: Labels, nn_distances: Values, first_atom: int = 0
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Put predictions and references side by side.
 
@@ -72,6 +72,7 @@ def build_tables(
         Of the same structures in the same order.
     labels : Labels
     nn_distances : (A,) distance to each atom's nearest neighbour, Angstrom; infinite without one
+    first_atom : row of the first atom in the dataset, of which these may be some consecutive structures
 
     Returns
     -------
@@ -86,7 +87,7 @@ def build_tables(
     _check_finite(structures, predicted)
     of_atoms: dict[str, object] = {
         "structure": structures.ids[structures.structure_of_atom],
-        "atom": np.arange(structures.n_atoms),
+        "atom": first_atom + np.arange(structures.n_atoms),
         "element": np.array(chemical_symbols, dtype=object)[structures.numbers],
         "force": structures.forces,
         "force_predicted": predicted.forces,
@@ -117,7 +118,7 @@ def _structure_columns(
         "energy_predicted": predicted.energies,
         "energy_per_atom": energies_per_atom,
         "energy_per_atom_predicted": predicted.energies / counts,
-        "is_low_energy": find_low_energy(energies_per_atom, labels.effective_energies, labels.subsets),
+        "is_low_energy": labels.is_low_energy,
         "force_error_max": _largest_per_structure(force_errors, structures.offsets),
         "nn_min": _finite_or_nan(-_largest_per_structure(-nn_distances, structures.offsets)),
         "volume": np.where(volumes > 0, volumes, np.nan),
@@ -134,8 +135,8 @@ def _check_finite(structures: StructureSet, predicted: Prediction) -> None:
     if len(bad):
         first = int(bad[0])
         raise DataError(
-            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number "
-            f"({len(bad)} such structures); the fit has diverged: look at its metrics, lower its step or raise its regularisation"
+            f"the prediction for structure {structures.ids[first]} ({structures.names[first]}) is not a finite number; "
+            "the fit has diverged: look at its metrics, lower its step or raise its regularisation"
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -73,13 +74,13 @@ def _lookup(atoms: Atoms, columns: Mapping[str, Any], name: str) -> Any:
     return None
 
 
-def find_keys(rows: Sequence[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[str, str | None], source: str) -> Keys:
+def find_keys(rows: Iterable[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[str, str | None], source: str) -> Keys:
     """Find out under which names the labels of a file are stored.
 
     Parameters
     ----------
-    rows : sequence of (atoms, columns)
-        The structures of one file.
+    rows : iterable of (atoms, columns)
+        The structures of one file, gone through once.
     wanted : mapping
         ``energy``, ``forces``, ``stress`` -> name given by the user, or None (or ``auto``) to look for the usual ones.
     source : str
@@ -90,17 +91,20 @@ def find_keys(rows: Sequence[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[s
     DataError
         If a name was given that no structure has.
     """
+    given = {label: name for label, name in wanted.items() if name is not None and name != "auto"}
+    names = {label: (given[label],) if label in given else candidates for label, candidates in CANDIDATES.items()}
+    counts: Counter[tuple[str, str]] = Counter()
+    n_rows, has_corrected = 0, False
+    for atoms, columns in rows:
+        n_rows += 1
+        has_corrected = has_corrected or "energy_corrected" in columns
+        counts.update((label, n) for label in names for n in names[label] if _lookup(atoms, columns, n) is not None)
     found: dict[str, str | None] = {}
-    for label, candidates in CANDIDATES.items():
-        name = wanted.get(label)
-        given = name is not None and name != "auto"
-        names = (name,) if given else candidates
-        counts = [sum(_lookup(atoms, columns, n) is not None for atoms, columns in rows) for n in names if n is not None]
-        best = int(np.argmax(counts))
-        found[label] = names[best] if counts[best] else None
-        has_corrected = label == "energy" and any("energy_corrected" in columns for _, columns in rows)
-        if given and rows and not counts[best] and not has_corrected:
-            raise DataError(f"{source}: no structure has {label} under the name {name!r}; mend data.{label}_key")
+    for label, candidates in names.items():
+        best = max(candidates, key=lambda name: counts[label, name])
+        found[label] = best if counts[label, best] else None
+        if label in given and n_rows and found[label] is None and not (label == "energy" and has_corrected):
+            raise DataError(f"{source}: no structure has {label} under the name {best!r}; mend data.{label}_key")
     return Keys(**found)
 
 

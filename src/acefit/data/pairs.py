@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from acefit.artifacts import check_table, iterate_arrays, read_provenance
 from acefit.data.neighborlists import NeighborList, pair_vectors
-from acefit.data.storage import PathLike, order_shards
+from acefit.data.storage import PathLike, geometry_digest, order_shards
 from acefit.data.structures import StructureSet, as_indices, atom_rows
 
 PAIRS_AT_ONCE = 2**16
@@ -188,7 +188,7 @@ def open_pairs(paths: Sequence[PathLike], structures: StructureSet, readers: Rea
     ArtifactError
         If a shard cannot be used, belongs to other structures, or some are missing.
     """
-    ordered, cutoff = order_shards(paths, structures)
+    ordered, cutoff = order_shards(paths, geometry_digest(structures), structures.n_structures)
     counts = np.zeros(structures.n_atoms, dtype=np.int64)
     for path in ordered if readers is None else ordered[readers.rank :: readers.size]:
         check_table(path, "neighborlist")

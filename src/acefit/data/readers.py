@@ -1,17 +1,22 @@
 """Read datasets: extended XYZ, ASE databases and trajectories, our Parquet tables, pacemaker's pickled data frames.
 
-Reference energies are subtracted later (`acefit.data.references`).
+Files are read twice, some structures at a time: to see under which names they store their labels, and for the structures. Only
+pickled frames are in memory as a whole. Reference energies are subtracted later (`acefit.data.references`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import ase.db
 import ase.io
@@ -23,14 +28,18 @@ from numpy.typing import NDArray
 
 from acefit.data.checks import MINIMUM_DISTANCE, find_problems
 from acefit.data.labels import Keys, Labels, find_keys, labels_of_atoms
-from acefit.data.storage import Dataset, read_dataset
-from acefit.data.structures import StructureSet
+from acefit.data.storage import Dataset, concatenate
+from acefit.data.stored import open_dataset
+from acefit.data.structures import StructureSet, consecutive_ranges
 from acefit.data.unpickle import read_pickled_frame
 from acefit.errors import AcefitError, DataError
 
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
 TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
 BINARY = (".db", ".traj")
+ATOMS_AT_ONCE = 2**13
+"""Structures are read until they have so many atoms, and then checked and passed on."""
+
 SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED)
 
 
@@ -94,6 +103,28 @@ class FileReport:
     n_with_stress: int
     keys: dict[str, str | None]
 
+    def joined(self, other: FileReport) -> FileReport:
+        """Report on two parts of a file."""
+        counts = ("n_structures", "n_atoms", "n_without_energy", "n_without_forces", "n_with_stress")
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in counts})
+
+
+class Piece(NamedTuple):
+    """Some consecutive structures of a file, with reports on them.
+
+    Attributes
+    ----------
+    file : number of the file
+    dataset : the structures that can be used, maybe none
+    report : on them
+    left_out : those that are not used
+    """
+
+    file: int
+    dataset: Dataset
+    report: FileReport
+    left_out: list[LeftOut]
+
 
 @dataclass(frozen=True)
 class ReadResult:
@@ -124,25 +155,47 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
     DataError
         If a file cannot be read, no structure remains, or a structure cannot be used and the options say ``stop``.
     """
+    pieces = list(iterate_files(files, options))
+    left_out = [item for piece in pieces for item in piece.left_out]
+    reports = join_reports((piece.file, piece.report) for piece in pieces)
+    return ReadResult(concatenate([piece.dataset for piece in pieces]), reports, left_out)
+
+
+def join_reports(parts: Iterable[tuple[int, FileReport]]) -> list[FileReport]:
+    """One report on each file from its number and reports on its parts."""
+    reports: dict[int, FileReport] = {}
+    for file, report in parts:
+        reports[file] = reports[file].joined(report) if file in reports else report
+    return list(reports.values())
+
+
+def iterate_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | None = None) -> Iterator[Piece]:
+    """Read several files as `read_files` does, some structures at a time.
+
+    Raises
+    ------
+    DataError
+        As `read_files`; what is wrong with structures is raised at the end, when all of them are known.
+    """
     options = options or ReadingOptions()
-    frames: list[Frame] = []
-    reports, left_out = [], []
-    for file in files:
+    n_structures = n_bad = 0
+    first_bad = None
+    for number, file in enumerate(files):
         role = file.get("subset", "data")
         if role not in ("data", "train", "test"):
             raise DataError(f"subset {role!r} of {file['path']} is not one of data, train, test")
-        read, keys = _read_file(Path(file["path"]), role, options)
-        sound, bad = _separate(read, options)
-        reports.append(_report(str(file["path"]), role, sound, keys))
-        frames += sound
-        left_out += bad
-    if left_out and options.on_bad_structure == "stop":
-        more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
+        for frames, keys in _read_file(Path(file["path"]), role, options):
+            sound, bad = _separate(frames, options)
+            first_bad = first_bad or (bad[0] if bad else None)
+            n_bad += len(bad)
+            n_structures += len(sound)
+            yield Piece(number, _assemble(sound), _report(str(file["path"]), role, sound, keys), bad)
+    if first_bad and options.on_bad_structure == "stop":
+        more = f" (and {n_bad - 1} more)" if n_bad > 1 else ""
         cure = "mend or remove it, or set data.on_bad_structure: leave_out"
-        raise DataError(f"{left_out[0]}{more}; {cure}")
-    if not frames:
+        raise DataError(f"{first_bad}{more}; {cure}")
+    if not n_structures:
         raise DataError("no structure to fit remains; give data.filename a file with usable structures")
-    return ReadResult(_assemble(frames), reports, left_out)
 
 
 @dataclass(frozen=True)
@@ -158,46 +211,58 @@ class Frame:
     role: str
 
 
-def _read_file(path: Path, role: str, options: ReadingOptions) -> tuple[list[Frame], Keys]:
+def _read_file(path: Path, role: str, options: ReadingOptions) -> Iterator[tuple[list[Frame], Keys]]:
+    """Some structures of a file at a time, at least once; and the names of its labels."""
     reader = _reader_of(path)
     if not path.is_file():
         raise DataError(f"dataset {path} does not exist; mend its name or data.datapath")
     try:
-        rows = reader(path, options)
+        with reader(path, options) as rows_of:
+            wanted = {"energy": options.energy_key, "forces": options.forces_key, "stress": options.stress_key}
+            keys = find_keys(rows_of(), wanted, str(path))
+            frames: list[Frame] = []
+            n_atoms = 0
+            for row, (atoms, columns) in enumerate(rows_of()):
+                frames.append(_frame(path, row, role, atoms, columns, keys, options))
+                n_atoms += len(atoms)
+                if n_atoms >= ATOMS_AT_ONCE:
+                    yield frames, keys
+                    frames, n_atoms = [], 0
+            yield frames, keys
     except AcefitError:
         raise
     except Exception as error:  # ASE's readers raise whatever a broken line leads to
         raise DataError(
             f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"
         ) from error
-    wanted = {"energy": options.energy_key, "forces": options.forces_key, "stress": options.stress_key}
-    keys = find_keys([(atoms, columns) for atoms, columns in rows], wanted, str(path))
-    frames = []
-    for row, (atoms, columns) in enumerate(rows):
-        group = columns.get(options.group_key, atoms.info.get(options.group_key, ""))
-        name = columns.get("name", atoms.info.get("name"))
-        frames.append(
-            Frame(
-                atoms=atoms,
-                labels=labels_of_atoms(atoms, columns, keys),
-                name=f"{path.name}:{row}" if name is None or name == "" else str(name),
-                group="" if group is None or group != group else str(group),
-                source=path.name,
-                row=row,
-                role=role,
-            )
-        )
-    return frames, keys
 
 
-Rows = list[tuple[Atoms, dict[str, Any]]]
+def _frame(path: Path, row: int, role: str, atoms: Atoms, columns: dict[str, Any], keys: Keys, options: ReadingOptions) -> Frame:
+    group = columns.get(options.group_key, atoms.info.get(options.group_key, ""))
+    name = columns.get("name", atoms.info.get("name"))
+    return Frame(
+        atoms=atoms,
+        labels=labels_of_atoms(atoms, columns, keys),
+        name=f"{path.name}:{row}" if name is None or name == "" else str(name),
+        group="" if group is None or group != group else str(group),
+        source=path.name,
+        row=row,
+        role=role,
+    )
 
 
-def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], Rows]:
+Row = tuple[Atoms, dict[str, Any]]
+Rows = Callable[[], Iterable[Row]]
+"""Gives the structures of an open file, each time from the first one on."""
+
+
+def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], AbstractContextManager[Rows]]:
     name = path.name.lower()
     if name.endswith(PICKLED):
         return _rows_of_pickle
-    if name.endswith(TEXT) or name.endswith(".traj"):
+    if name.endswith(TEXT):
+        return _rows_of_text
+    if name.endswith(".traj"):
         return _rows_of_trajectory
     if name.endswith(".db"):
         return _rows_of_database
@@ -206,35 +271,45 @@ def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], Rows]:
     raise DataError(f"{path}: unknown kind of dataset; its name must end in one of {', '.join(SUFFIXES)}")
 
 
-def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Rows:
-    name = path.name.lower()
-    if name.endswith(".traj"):
-        return [(atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format="traj")]
-    # ASE seeks in the file, which in a compressed one means decompressing it from its beginning for every structure
-    text = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
-    return [(atoms, {}) for atoms in ase.io.iread(io.StringIO(text.decode("utf-8")), index=":", format="extxyz")]
+@contextmanager
+def _rows_of_text(path: Path, options: ReadingOptions) -> Iterator[Rows]:
+    with contextlib.ExitStack() as stack:
+        file: IO[bytes] = stack.enter_context(path.open("rb"))
+        if path.name.lower().endswith(".gz"):
+            # ASE seeks in the file, which in a compressed one means decompressing it from its beginning for every structure
+            content = stack.enter_context(tempfile.TemporaryFile())
+            with gzip.open(file) as compressed:
+                shutil.copyfileobj(compressed, content)
+            content.seek(0)
+            file = content
+        text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n"))
+        yield lambda: ((atoms, {}) for atoms in ase.io.iread(text, index=":", format="extxyz"))
 
 
-def _rows_of_database(path: Path, options: ReadingOptions) -> Rows:
-    rows: Rows = []
+@contextmanager
+def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Iterator[Rows]:
+    yield lambda: ((atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format="traj"))
+
+
+@contextmanager
+def _rows_of_database(path: Path, options: ReadingOptions) -> Iterator[Rows]:
     with ase.db.connect(path) as database:
-        for row in database.select():
-            atoms = row.toatoms()
-            rows.append((atoms, {**row.data, **row.key_value_pairs}))
-    return rows
+        yield lambda: ((row.toatoms(), {**row.data, **row.key_value_pairs}) for row in database.select())
 
 
-def _rows_of_pickle(path: Path, options: ReadingOptions) -> Rows:
-    return _rows_of_frame(read_pickled_frame(path), path, options.energy_key)
+@contextmanager
+def _rows_of_pickle(path: Path, options: ReadingOptions) -> Iterator[Rows]:
+    rows = _rows_of_frame(read_pickled_frame(path), path, options.energy_key)
+    yield lambda: rows
 
 
-def _rows_of_frame(frame: pd.DataFrame, path: Path, energy_key: str | None) -> Rows:
+def _rows_of_frame(frame: pd.DataFrame, path: Path, energy_key: str | None) -> list[Row]:
     if "ase_atoms" not in frame.columns:
         raise DataError(f"{path} has no column ase_atoms; it has {', '.join(map(str, frame.columns))}")
     if not {"energy", "energy_corrected", energy_key} & set(frame.columns):
         raise DataError(f"{path} has neither a column energy nor energy_corrected; add one or set data.energy_key")
     columns = [str(name) for name in frame.columns]
-    rows: Rows = []
+    rows: list[Row] = []
     for row, values in enumerate(zip(*(frame[name] for name in frame.columns), strict=True)):
         cells = dict(zip(columns, values, strict=True))
         atoms = cells.pop("ase_atoms")
@@ -250,10 +325,16 @@ def _is_absent(value: Any) -> bool:
     return value is None or (np.ndim(value) == 0 and value != value)
 
 
-def _rows_of_parquet(path: Path, options: ReadingOptions) -> Rows:
+@contextmanager
+def _rows_of_parquet(path: Path, options: ReadingOptions) -> Iterator[Rows]:
     """Read our table `structures`, with the table `atoms` that lies beside it as ``atoms.parquet``."""
-    dataset = read_dataset(path, path.with_name("atoms.parquet"))
-    structures, rows = dataset.structures, []
+    dataset = open_dataset(path, path.with_name("atoms.parquet"))
+    bounds = consecutive_ranges(dataset.atoms_per_structure, ATOMS_AT_ONCE)
+    yield lambda: (row for part in dataset.parts(bounds) for row in _rows_of_dataset(part, options.group_key))
+
+
+def _rows_of_dataset(dataset: Dataset, group_key: str) -> Iterator[Row]:
+    structures = dataset.structures
     for s in range(structures.n_structures):
         atoms = slice(structures.offsets[s], structures.offsets[s + 1])
         bare = Atoms(structures.numbers[atoms], structures.positions[atoms], cell=structures.cells[s], pbc=structures.pbc[s])
@@ -268,8 +349,7 @@ def _rows_of_parquet(path: Path, options: ReadingOptions) -> Rows:
             "w_forces_mask": dataset.force_masks[atoms],
         }
         present = {key: value for key, value in columns.items() if not np.all(np.isnan(value))}
-        rows.append((bare, {**present, "name": structures.names[s], options.group_key: structures.groups[s]}))
-    return rows
+        yield bare, {**present, "name": structures.names[s], group_key: structures.groups[s]}
 
 
 def _separate(frames: list[Frame], options: ReadingOptions) -> tuple[list[Frame], list[LeftOut]]:
@@ -291,14 +371,14 @@ def _stack(parts: list[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
 def _structures(frames: list[Frame]) -> StructureSet:
     counts = [len(frame.atoms) for frame in frames]
     return StructureSet(
-        numbers=np.concatenate([frame.atoms.numbers for frame in frames]),
+        numbers=np.concatenate([frame.atoms.numbers for frame in frames] or [np.empty(0)]),
         positions=_stack([frame.atoms.positions for frame in frames], 3),
         offsets=np.concatenate([[0], np.cumsum(counts)]),
-        cells=np.array([frame.atoms.cell.array for frame in frames]),
-        pbc=np.array([frame.atoms.pbc for frame in frames]),
+        cells=np.array([frame.atoms.cell.array for frame in frames]).reshape(-1, 3, 3),
+        pbc=np.array([frame.atoms.pbc for frame in frames]).reshape(-1, 3),
         energies=np.array([frame.labels.energy_corrected for frame in frames]),
         forces=_stack([frame.labels.forces for frame in frames], 3),
-        stresses=np.array([frame.labels.stress for frame in frames]),
+        stresses=np.array([frame.labels.stress for frame in frames]).reshape(-1, 6),
         names=tuple(frame.name for frame in frames),
         groups=tuple(frame.group for frame in frames),
         ids=np.arange(len(frames)),
@@ -311,10 +391,10 @@ def _assemble(frames: list[Frame]) -> Dataset:
         raw_energies=np.array([frame.labels.energy for frame in frames]),
         energy_weights=np.array([frame.labels.w_energy for frame in frames]),
         weight_factors=np.array([frame.labels.w_factor for frame in frames]),
-        force_weights=np.concatenate([frame.labels.w_forces for frame in frames]),
-        force_masks=np.concatenate([frame.labels.w_forces_mask for frame in frames]),
+        force_weights=np.concatenate([frame.labels.w_forces for frame in frames] or [np.empty(0)]),
+        force_masks=np.concatenate([frame.labels.w_forces_mask for frame in frames] or [np.empty(0)]),
         sources=tuple(frame.source for frame in frames),
-        rows=np.array([frame.row for frame in frames]),
+        rows=np.array([frame.row for frame in frames], dtype=np.int64),
         roles=tuple(frame.role for frame in frames),
     )
 

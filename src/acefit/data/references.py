@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,18 +77,69 @@ class References:
             raise DataError("reference_energy in the metadata must be a map element -> energy")
         return cls.from_mapping(values, "metadata")
 
-    def correct(self, structures: StructureSet, raw_energies: NDArray[np.float64]) -> NDArray[np.float64]:
+    def correct(self, composition: Composition, raw_energies: NDArray[np.float64]) -> NDArray[np.float64]:
         """Subtract the references: corrected total energies, eV, shape (S,); NaN where the energy is absent."""
         per_number = np.zeros(len(chemical_symbols))
         for element, energy in self.energies.items():
             per_number[atomic_numbers[element]] = energy
+        return raw_energies - composition.counts @ per_number[composition.numbers] + self.shift * composition.n_atoms
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """What reference energies depend on besides energies, for S structures; atoms themselves need not be in memory.
+
+    Attributes
+    ----------
+    numbers : (n_elements,) atomic numbers that occur, elements in alphabetical order
+    counts : (S, n_elements) numbers of atoms
+    volumes : (S,) Å^3, 0 without a three-dimensional cell
+    isolated : (S,) bool, single atoms without an image within `ISOLATION`
+    """
+
+    numbers: NDArray[np.int64]
+    counts: NDArray[np.float64]
+    volumes: NDArray[np.float64]
+    isolated: NDArray[np.bool_]
+
+    @property
+    def n_atoms(self) -> NDArray[np.float64]:
+        """Number of atoms of each structure, shape (S,)."""
+        return self.counts.sum(axis=1)
+
+    @classmethod
+    def of(cls, structures: StructureSet) -> Composition:
+        """Composition of structures in memory."""
         counts, numbers = count_elements(structures)
-        return raw_energies - counts @ per_number[numbers] + self.shift * structures.atoms_per_structure
+        isolated = np.zeros(structures.n_structures, dtype=bool)
+        single = np.flatnonzero(structures.atoms_per_structure == 1)
+        isolated[single] = np.diff(build(structures.select(single), ISOLATION).offsets) == 0
+        return cls(numbers, counts, structures.volumes, isolated)
+
+    def select(self, indices: NDArray[np.integer]) -> Composition:
+        """Structures at the given positions, with the elements that occur in them."""
+        counts = self.counts[indices]
+        present = counts.any(axis=0)
+        return Composition(self.numbers[present], counts[:, present], self.volumes[indices], self.isolated[indices])
+
+
+def join_compositions(parts: Sequence[Composition]) -> Composition:
+    """Compositions of structures one after the other."""
+    numbers = _in_alphabetical_order(np.concatenate([part.numbers for part in parts]))
+    counts = [np.zeros((len(part.counts), len(numbers))) for part in parts]
+    for joined, part in zip(counts, parts, strict=True):
+        joined[:, [int(np.flatnonzero(numbers == z)[0]) for z in part.numbers]] = part.counts
+    volumes, isolated = (np.concatenate([getattr(part, name) for part in parts]) for name in ("volumes", "isolated"))
+    return Composition(numbers, np.concatenate(counts), volumes, isolated)
+
+
+def _in_alphabetical_order(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.array(sorted(np.unique(numbers), key=lambda z: chemical_symbols[z]), dtype=np.int64)
 
 
 def count_elements(structures: StructureSet) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Numbers of atoms per structure and element, (S, n_elements), and the atomic numbers, elements in alphabetical order."""
-    numbers = np.array(sorted(np.unique(structures.numbers), key=lambda z: chemical_symbols[z]), dtype=np.int64)
+    numbers = _in_alphabetical_order(structures.numbers)
     column = np.zeros(len(chemical_symbols), dtype=np.int64)
     column[numbers] = np.arange(len(numbers))
     counts = np.zeros((structures.n_structures, len(numbers)))
@@ -96,7 +147,7 @@ def count_elements(structures: StructureSet) -> tuple[NDArray[np.float64], NDArr
     return counts, numbers
 
 
-def determine_references(setting: Any, structures: StructureSet, raw_energies: NDArray[np.float64]) -> References:
+def determine_references(setting: Any, composition: Composition, raw_energies: NDArray[np.float64]) -> References:
     """Determine the references that a setting asks for.
 
     Parameters
@@ -104,8 +155,8 @@ def determine_references(setting: Any, structures: StructureSet, raw_energies: N
     setting : mapping, number or str
         Map element -> eV/atom (and ``shift``), one number for all elements, ``auto``, ``isolated``, or the path of a CSV table
         with the columns element and energy.
-    structures : StructureSet
-        The training data (with data that are still to be split).
+    composition : Composition
+        Of the training data (with data that are still to be split).
     raw_energies : float64, shape (S,)
         Total energies, eV; structures without one (NaN) take no part.
 
@@ -118,8 +169,7 @@ def determine_references(setting: Any, structures: StructureSet, raw_energies: N
     DataError
         If the setting cannot be understood, or needs energies or elements that are not there.
     """
-    counts, numbers = count_elements(structures)
-    elements = [chemical_symbols[z] for z in numbers]
+    elements = [chemical_symbols[z] for z in composition.numbers]
     if isinstance(setting, Mapping):
         references = References.from_mapping(setting)
         _report_missing(references, elements)
@@ -127,9 +177,9 @@ def determine_references(setting: Any, structures: StructureSet, raw_energies: N
     if isinstance(setting, int | float) and not isinstance(setting, bool):
         return References(dict.fromkeys(elements, float(setting)), 0.0, "number")
     if setting == "auto":
-        return _fit_references(counts, elements, structures, raw_energies)
+        return _fit_references(elements, composition, raw_energies)
     if setting == "isolated":
-        return _isolated_references(elements, structures, raw_energies)
+        return _isolated_references(elements, composition, raw_energies)
     if isinstance(setting, str):
         return _table_references(setting, elements)
     raise DataError(f"reference_energy {setting!r} is not a map, a number, 'auto', 'isolated' or the path of a CSV table")
@@ -141,30 +191,25 @@ def _report_missing(references: References, elements: list[str]) -> None:
         logger.warning("reference_energy has no entry for %s; it counts as 0 eV", ", ".join(missing))
 
 
-def _fit_references(
-    counts: NDArray[np.float64], elements: list[str], structures: StructureSet, raw_energies: NDArray[np.float64]
-) -> References:
+def _fit_references(elements: list[str], composition: Composition, raw_energies: NDArray[np.float64]) -> References:
     """Least squares of the total energies by the numbers of atoms; the shift makes the most dilute structure's energy zero."""
     known = np.flatnonzero(np.isfinite(raw_energies))
     if not len(known):
         raise DataError("reference_energy: auto needs total energies (column 'energy'), and no structure has one")
-    energies = np.linalg.pinv(counts[known], rcond=1e-10) @ raw_energies[known]
-    residual = raw_energies[known] - counts[known] @ energies
-    n_atoms = structures.atoms_per_structure[known]
-    volumes = structures.volumes[known] / n_atoms
+    counts, n_atoms = composition.counts[known], composition.n_atoms[known]
+    energies = np.linalg.pinv(counts, rcond=1e-10) @ raw_energies[known]
+    residual = raw_energies[known] - counts @ energies
+    volumes = composition.volumes[known] / n_atoms
     dilute = int(np.argmax(volumes))
     shift = -residual[dilute] / n_atoms[dilute] if volumes[dilute] > 0 else 0.0
     return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto")
 
 
-def _isolated_references(elements: list[str], structures: StructureSet, raw_energies: NDArray[np.float64]) -> References:
+def _isolated_references(elements: list[str], composition: Composition, raw_energies: NDArray[np.float64]) -> References:
     """Energies of the single atoms in the data; the lowest one of each element."""
-    alone = np.flatnonzero((structures.atoms_per_structure == 1) & np.isfinite(raw_energies))
-    lonely = build(structures.select(alone), ISOLATION)
-    alone = alone[np.diff(lonely.offsets) == 0]
     energies: dict[str, float] = {}
-    for s in alone:
-        element = chemical_symbols[structures.numbers[structures.offsets[s]]]
+    for s in np.flatnonzero(composition.isolated & np.isfinite(raw_energies)):
+        element = elements[int(composition.counts[s].argmax())]
         energies[element] = min(float(raw_energies[s]), energies.get(element, np.inf))
     missing = [element for element in elements if element not in energies]
     if missing:

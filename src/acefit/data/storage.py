@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from acefit.artifacts import read_arrays, read_provenance, write_table
 from acefit.data.neighborlists import NeighborList, pair_vectors
 from acefit.data.structures import StructureSet, as_indices, atom_rows
+from acefit.data.structures import concatenate as concatenate_structures
 from acefit.errors import ArtifactError
 
 PathLike = str | os.PathLike[str]
@@ -103,46 +104,45 @@ def write_dataset(
     dataset: Dataset, path_to_structures: PathLike, path_to_atoms: PathLike, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Write a dataset as the tables `structures` and `atoms`; structures are numbered by their position."""
+    write_table(structure_columns(dataset), path_to_structures, "structures", provenance)
+    write_table(atom_columns(dataset), path_to_atoms, "atoms", provenance)
+
+
+def structure_columns(dataset: Dataset, first_structure: int = 0, first_atom: int = 0) -> dict[str, Any]:
+    """Columns of the table `structures` for a part of a dataset that begins with this structure and atom."""
+    structures, volumes = dataset.structures, dataset.structures.volumes
+    return {
+        "structure": first_structure + np.arange(structures.n_structures),
+        "name": list(structures.names),
+        "group": list(structures.groups),
+        "source": list(dataset.sources),
+        "row": dataset.rows,
+        "role": list(dataset.roles),
+        "n_atoms": structures.atoms_per_structure,
+        "first_atom": first_atom + structures.offsets[:-1],
+        "formula": _formulas(structures),
+        "cell": structures.cells.reshape(-1, 9),
+        "pbc": structures.pbc,
+        "volume": np.where(volumes > 0, volumes, np.nan),
+        "energy": dataset.raw_energies,
+        "energy_corrected": structures.energies,
+        "stress": structures.stresses,
+        "w_energy": dataset.energy_weights,
+        "w_factor": dataset.weight_factors,
+    }
+
+
+def atom_columns(dataset: Dataset, first_structure: int = 0) -> dict[str, Any]:
+    """Columns of the table `atoms` for a part of a dataset that begins with this structure."""
     structures = dataset.structures
-    rows = np.arange(structures.n_structures)
-    volumes = structures.volumes
-    write_table(
-        {
-            "structure": rows,
-            "name": list(structures.names),
-            "group": list(structures.groups),
-            "source": list(dataset.sources),
-            "row": dataset.rows,
-            "role": list(dataset.roles),
-            "n_atoms": structures.atoms_per_structure,
-            "first_atom": structures.offsets[:-1],
-            "formula": _formulas(structures),
-            "cell": structures.cells.reshape(-1, 9),
-            "pbc": structures.pbc,
-            "volume": np.where(volumes > 0, volumes, np.nan),
-            "energy": dataset.raw_energies,
-            "energy_corrected": structures.energies,
-            "stress": structures.stresses,
-            "w_energy": dataset.energy_weights,
-            "w_factor": dataset.weight_factors,
-        },
-        path_to_structures,
-        "structures",
-        provenance,
-    )
-    write_table(
-        {
-            "structure": structures.structure_of_atom,
-            "number": structures.numbers,
-            "position": structures.positions,
-            "force": structures.forces,
-            "w_force": dataset.force_weights,
-            "w_force_mask": dataset.force_masks,
-        },
-        path_to_atoms,
-        "atoms",
-        provenance,
-    )
+    return {
+        "structure": first_structure + structures.structure_of_atom,
+        "number": structures.numbers,
+        "position": structures.positions,
+        "force": structures.forces,
+        "w_force": dataset.force_weights,
+        "w_force_mask": dataset.force_masks,
+    }
 
 
 def read_dataset(path_to_structures: PathLike, path_to_atoms: PathLike) -> Dataset:
@@ -154,6 +154,19 @@ def read_dataset(path_to_structures: PathLike, path_to_atoms: PathLike) -> Datas
         If a file cannot be used, or the two do not belong together.
     """
     table, atoms = read_arrays(path_to_structures, "structures"), read_arrays(path_to_atoms, "atoms")
+    return dataset_of_columns(table, atoms, path_to_structures, path_to_atoms)
+
+
+def dataset_of_columns(
+    table: Mapping[str, NDArray[Any]], atoms: Mapping[str, NDArray[Any]], path_to_structures: PathLike, path_to_atoms: PathLike
+) -> Dataset:
+    """Dataset of some rows of both tables, which belong together.
+
+    Raises
+    ------
+    ArtifactError
+        If they do not.
+    """
     expected = np.repeat(table["structure"], table["n_atoms"])
     if not np.array_equal(atoms["structure"], expected):
         raise ArtifactError(f"{path_to_atoms} does not belong to {path_to_structures}; delete both, run the dataset stage again")
@@ -216,24 +229,35 @@ def write_shard(
     path : path
     provenance : mapping, optional
     """
-    first_atom = structures.offsets[first_structure]
-    header = {
-        "first_structure": int(first_structure),
-        "n_structures": len(neighbors.structure_offsets) - 1,
-        "cutoff": neighbors.cutoff,
-        "geometry": geometry_digest(structures),
-    }
-    columns = {
+    columns = pair_columns(neighbors, int(structures.offsets[first_structure]))
+    range_of_structures = (first_structure, first_structure + len(neighbors.structure_offsets) - 1)
+    header = shard_header(range_of_structures, neighbors.cutoff, geometry_digest(structures))
+    write_table(columns, path, "neighborlist", {**(provenance or {}), "shard": header})
+
+
+def shard_header(range_of_structures: tuple[int, int], cutoff: float, geometry: str) -> dict[str, Any]:
+    """What the metadata of a shard say: its structures first .. last - 1, the cutoff and the digest of the dataset's geometry."""
+    first, last = range_of_structures
+    return {"first_structure": int(first), "n_structures": int(last - first), "cutoff": float(cutoff), "geometry": geometry}
+
+
+def pair_columns(neighbors: NeighborList, first_atom: int) -> dict[str, Any]:
+    """Columns of the table `neighborlist` for structures that begin with this atom of the dataset."""
+    return {
         "i": neighbors.i + np.int32(first_atom),
         "j": neighbors.j + np.int32(first_atom),
         "shift": neighbors.shifts,
         "distance": neighbors.distances(),
     }
-    write_table(columns, path, "neighborlist", {**(provenance or {}), "shard": header})
 
 
-def order_shards(paths: Sequence[PathLike], structures: StructureSet) -> tuple[list[Path], float]:
+def order_shards(paths: Sequence[PathLike], geometry: str, n_structures: int) -> tuple[list[Path], float]:
     """Check by their metadata that some files are all shards of a dataset's neighbour list.
+
+    Parameters
+    ----------
+    paths : in any order
+    geometry, n_structures : digest of the geometry and number of structures of the dataset
 
     Returns
     -------
@@ -245,10 +269,9 @@ def order_shards(paths: Sequence[PathLike], structures: StructureSet) -> tuple[l
     ArtifactError
         If a shard belongs to other structures, or some are missing.
     """
-    digest = geometry_digest(structures)
     headers = [(read_provenance(path)["provenance"].get("shard", {}), Path(path)) for path in paths]
     for header, path in headers:
-        if header.get("geometry") != digest:
+        if header.get("geometry") != geometry:
             raise ArtifactError(f"{path} belongs to other structures; delete it and run the neighborlists stage again")
     headers.sort(key=lambda item: (item[0]["first_structure"], item[0]["n_structures"]))
     covered = 0
@@ -256,8 +279,8 @@ def order_shards(paths: Sequence[PathLike], structures: StructureSet) -> tuple[l
         if header["first_structure"] != covered or header["cutoff"] != headers[0][0]["cutoff"]:
             raise ArtifactError(f"{path} leaves a gap, overlaps or has another cutoff; give all shards of one list, once each")
         covered += header["n_structures"]
-    if not headers or covered != structures.n_structures:
-        raise ArtifactError(f"the shards cover {covered} of {structures.n_structures} structures; give all of the list")
+    if not headers or covered != n_structures:
+        raise ArtifactError(f"the shards cover {covered} of {n_structures} structures; give all of the list")
     return [path for _, path in headers], float(headers[0][0]["cutoff"])
 
 
@@ -276,9 +299,16 @@ def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> Ne
     ArtifactError
         If a shard cannot be used, belongs to other structures, or some are missing.
     """
-    ordered, cutoff = order_shards(paths, structures)
+    ordered, cutoff = order_shards(paths, geometry_digest(structures), structures.n_structures)
     tables = [read_arrays(path, "neighborlist") for path in ordered]
     i, j, shifts = (np.concatenate([table[name] for table in tables]) for name in ("i", "j", "shift"))
+    return list_pairs(structures, i, j, shifts, cutoff)
+
+
+def list_pairs(
+    structures: StructureSet, i: NDArray[np.int32], j: NDArray[np.int32], shifts: NDArray[np.int16], cutoff: float
+) -> NeighborList:
+    """Neighbour list of its columns; centres and neighbours are rows of these structures."""
     return NeighborList(
         offsets=np.concatenate([[0], np.cumsum(np.bincount(i, minlength=structures.n_atoms))]),
         j=j,
@@ -286,6 +316,25 @@ def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> Ne
         shifts=shifts,
         structure_offsets=structures.offsets,
         cutoff=cutoff,
+    )
+
+
+def concatenate(datasets: Sequence[Dataset]) -> Dataset:
+    """Join datasets one after the other."""
+
+    def join(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in datasets])
+
+    return Dataset(
+        structures=concatenate_structures([part.structures for part in datasets]),
+        raw_energies=join("raw_energies"),
+        energy_weights=join("energy_weights"),
+        weight_factors=join("weight_factors"),
+        force_weights=join("force_weights"),
+        force_masks=join("force_masks"),
+        sources=tuple(source for part in datasets for source in part.sources),
+        rows=join("rows"),
+        roles=tuple(role for part in datasets for role in part.roles),
     )
 
 

@@ -225,6 +225,15 @@ def ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.i
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
 
 
+def consecutive_ranges(sizes: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Bounds of consecutive ranges, each as long as its sizes add up to at most so much; what is larger is a range by itself."""
+    ends, bounds = np.cumsum(sizes), [0]
+    while bounds[-1] < len(sizes):
+        done = ends[bounds[-1] - 1] if bounds[-1] else 0
+        bounds.append(max(int(np.searchsorted(ends, done + most, side="right")), bounds[-1] + 1))
+    return np.array(bounds)
+
+
 def atom_rows(offsets: NDArray[np.int64], structures: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of the atoms of the given structures, in their order."""
     return ranges(offsets[structures], np.diff(offsets)[structures])

@@ -115,6 +115,7 @@ def build_layout(
     split_structures: bool = False,
     n_blocks: int | None = None,
     skin: float = 0.0,
+    blocks: NDArray[np.int64] | None = None,
 ) -> Layout:
     """Sort atoms and pairs for the kernels.
 
@@ -129,13 +130,15 @@ def build_layout(
         As in `blocks_of_structures`.
     skin : float
         Keep pairs up to this far beyond the cutoff of their bond, Angstrom.
+    blocks : (n_blocks + 1,) or None
+        Ranges of structures of each block, where they are known.
     """
     if split_structures:
         # All atoms are one block at first, so that only the last group of an element has unused lanes
         block_atoms = np.array([0, structures.n_atoms], dtype=np.int64)
         block_structures = np.zeros(0, dtype=np.int64)
     else:
-        block_structures = blocks_of_structures(np.diff(neighbors.offsets), structures, n_blocks)
+        block_structures = blocks_of_structures(np.diff(neighbors.offsets), structures, n_blocks) if blocks is None else blocks
         block_atoms = structures.offsets[block_structures]
     rcut = shape.bond[:, radial.RC] + skin
     offsets, j, vectors = writable(neighbors.offsets), writable(neighbors.j), writable(neighbors.vectors)

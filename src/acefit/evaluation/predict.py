@@ -94,17 +94,28 @@ def check_shortest(compiled: Compiled, shortest: float) -> None:
         raise DataError(f"two atoms are {shortest:.3g} A apart; the potential needs at least {least:.3g} A")
 
 
-def build_prediction_layout(compiled: Compiled, structures: StructureSet, neighbors: NeighborList, skin: float = 0.0) -> Layout:
-    """Layout for predictions: few large structures are divided among threads.
+def divides_structures(n_structures: int, n_atoms: int) -> bool:
+    """Whether single structures are divided among threads, since there are only few."""
+    return n_structures < 8 and n_atoms >= LARGE_STRUCTURE
+
+
+def build_prediction_layout(
+    compiled: Compiled,
+    structures: StructureSet,
+    neighbors: NeighborList,
+    skin: float = 0.0,
+    blocks: NDArray[np.int64] | None = None,
+) -> Layout:
+    """Layout for predictions: few large structures are divided among threads unless the ranges of structures are given.
 
     Raises
     ------
     DataError
         If an element is not in the potential, or two atoms are too close.
     """
-    few = structures.n_structures < 8 and structures.n_atoms >= LARGE_STRUCTURE
+    few = blocks is None and divides_structures(structures.n_structures, structures.n_atoms)
     elements = element_indices(compiled.potential, structures.numbers)
-    layout = build_layout(compiled.shape, elements, structures, neighbors, split_structures=few, skin=skin)
+    layout = build_layout(compiled.shape, elements, structures, neighbors, split_structures=few, skin=skin, blocks=blocks)
     check_distances(compiled, layout)
     return layout
 

@@ -11,6 +11,7 @@ from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 
 from acefit.data.neighborlists import NeighborList
+from acefit.data.pairs import Pairs, as_pairs
 from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
 from acefit.potential.model import Potential, pair_key
@@ -23,7 +24,7 @@ DELTA_IN = 0.1
 Distances = dict[tuple[str, str], float]
 
 
-def shortest_distances(potential: Potential, structures: StructureSet, neighbors: NeighborList) -> Distances:
+def shortest_distances(potential: Potential, structures: StructureSet, neighbors: NeighborList | Pairs) -> Distances:
     """Shortest distance of each pair of elements of a potential within the outer cutoff of its bond.
 
     Parameters
@@ -32,23 +33,23 @@ def shortest_distances(potential: Potential, structures: StructureSet, neighbors
         Names the elements; they need not all occur in the structures, and elements are told apart by symbol, not by number.
     structures : StructureSet
         Training structures.
-    neighbors : NeighborList
-        Of these structures.
+    neighbors : NeighborList or Pairs
+        Of these structures; pairs in files are gone through once.
 
     Returns
     -------
     dict
         Pair of elements -> Angstrom, only for pairs that occur.
     """
-    distances = neighbors.distances()
-    elements_i = structures.numbers[neighbors.i]
-    elements_j = structures.numbers[neighbors.j]
     result: Distances = {}
-    for (a, b), bond in potential.bonds.items():
-        is_pair: NDArray[np.bool_] = (elements_i == atomic_numbers[a]) & (elements_j == atomic_numbers[b])
-        found = distances[is_pair & (distances < bond.rcut)]
-        if len(found):
-            result[pair_key(a, b)] = float(found.min())
+    for part in as_pairs(neighbors).chunks():
+        distances = np.sqrt(np.einsum("pc,pc->p", part.vectors, part.vectors))
+        elements_i, elements_j = structures.numbers[part.i], structures.numbers[part.j]
+        for (a, b), bond in potential.bonds.items():
+            is_pair: NDArray[np.bool_] = (elements_i == atomic_numbers[a]) & (elements_j == atomic_numbers[b])
+            shortest = float(np.min(distances, where=is_pair & (distances < bond.rcut), initial=np.inf))
+            if np.isfinite(shortest):
+                result[pair_key(a, b)] = min(shortest, result.get(pair_key(a, b), np.inf))
     return result
 
 

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from acefit.data.readers import ReadingOptions, ReadResult, read_files
-from acefit.data.references import References, determine_references
-from acefit.data.storage import Dataset, with_energies, write_dataset
+from acefit.artifacts import TableWriter, open_table, write_table
+from acefit.data.readers import FileReport, LeftOut, ReadingOptions, iterate_files, join_reports
+from acefit.data.references import Composition, References, determine_references, join_compositions
+from acefit.data.storage import atom_columns, structure_columns
 from acefit.errors import DataError
 from acefit.files import file_digest, write_yaml
 
@@ -51,62 +52,92 @@ def dataset(
     DataError
         If files or structures cannot be used, or there is no energy to fit.
     """
-    result = read_files(files, ReadingOptions(**reading))
-    data, references = _subtract_references(result.dataset, reference_energy)
-    warnings = _find_oddities(result, data, references)
+    inputs = [{"path": str(file["path"]), "sha256": file_digest(file["path"])} for file in files]
+    provenance = {"step": "dataset", "inputs": inputs}
+    with open_table(path_to_atoms, "atoms", provenance) as table_of_atoms:
+        found = _read(files, ReadingOptions(**reading), table_of_atoms)
+        columns, references = _subtract_references(found, reference_energy)
+        write_table(columns, path_to_structures, "structures", provenance)
+    warnings = _find_oddities(found, columns, references)
     for text in warnings:
         logger.warning("%s", text)
-    inputs = [{"path": str(file["path"]), "sha256": file_digest(file["path"])} for file in files]
-    write_dataset(data, path_to_structures, path_to_atoms, {"step": "dataset", "inputs": inputs})
+    n_structures, n_atoms = len(columns["n_atoms"]), int(columns["n_atoms"].sum())
     write_yaml(
         {
             "mode": references.mode if references else "corrected",
             "energies": references.energies if references else {},
             "shift": references.shift if references else 0.0,
             "reference_energy": references.to_json() if references else None,
-            "n_structures": data.structures.n_structures,
-            "n_atoms": data.structures.n_atoms,
-            "files": [{**asdict(report), "sha256": file["sha256"]} for report, file in zip(result.files, inputs, strict=True)],
-            "left_out": [asdict(item) for item in result.left_out],
+            "n_structures": n_structures,
+            "n_atoms": n_atoms,
+            "files": [{**asdict(report), "sha256": file["sha256"]} for report, file in zip(found.files, inputs, strict=True)],
+            "left_out": [asdict(item) for item in found.left_out],
             "warnings": warnings,
         },
         path_to_references,
     )
-    logger.info(
-        "%d structures, %d atoms, %d left out", data.structures.n_structures, data.structures.n_atoms, len(result.left_out)
-    )
+    logger.info("%d structures, %d atoms, %d left out", n_structures, n_atoms, len(found.left_out))
 
 
-def _subtract_references(data: Dataset, setting: Any) -> tuple[Dataset, References | None]:
-    """Corrected energies; rows that only have a corrected energy keep it as it is."""
+class _Found(NamedTuple):
+    """What has one entry per structure or file: columns of the table of structures, reports, structures left out."""
+
+    columns: dict[str, Any]
+    composition: Composition
+    files: list[FileReport]
+    left_out: list[LeftOut]
+
+
+def _read(files: Sequence[Mapping[str, str]], options: ReadingOptions, table_of_atoms: TableWriter) -> _Found:
+    """Read all files and store their atoms, some structures at a time."""
+    columns, compositions, reports, left_out = [], [], [], []
+    n_structures = n_atoms = 0
+    for piece in iterate_files(files, options):
+        structures = piece.dataset.structures
+        table_of_atoms.write(atom_columns(piece.dataset, n_structures))
+        columns.append(structure_columns(piece.dataset, n_structures, n_atoms))
+        compositions.append(Composition.of(structures))
+        reports.append((piece.file, piece.report))
+        left_out += piece.left_out
+        n_structures, n_atoms = n_structures + structures.n_structures, n_atoms + structures.n_atoms
+    joined: dict[str, Any] = {
+        name: [text for part in columns for text in part[name]]
+        if isinstance(values, list)
+        else np.concatenate([part[name] for part in columns])
+        for name, values in columns[0].items()
+    }
+    return _Found(joined, join_compositions(compositions), join_reports(reports), left_out)
+
+
+def _subtract_references(found: _Found, setting: Any) -> tuple[dict[str, Any], References | None]:
+    """Columns with corrected energies; rows that only have a corrected energy keep it as it is."""
+    columns, raw = found.columns, found.columns["energy"]
     if setting is None:
-        if not np.isfinite(data.structures.energies).any():
+        if not np.isfinite(columns["energy_corrected"]).any():
             raise DataError(
                 "the data have no corrected energies and data.reference_energy is not given; give a map of reference energies, "
                 "'auto', 'isolated', or 0 to fit total energies as they are"
             )
-        return data, None
-    rows = [s for s, role in enumerate(data.roles) if role != "test"]
-    reference_rows = data.select(rows)
-    references = determine_references(setting, reference_rows.structures, reference_rows.raw_energies)
-    corrected = references.correct(data.structures, data.raw_energies)
-    energies = np.where(np.isnan(data.raw_energies), data.structures.energies, corrected)
-    return with_energies(data, energies), references
+        return columns, None
+    rows = np.flatnonzero(np.array(columns["role"]) != "test")
+    references = determine_references(setting, found.composition.select(rows), raw[rows])
+    corrected = references.correct(found.composition, raw)
+    return {**columns, "energy_corrected": np.where(np.isnan(raw), columns["energy_corrected"], corrected)}, references
 
 
-def _find_oddities(result: ReadResult, data: Dataset, references: References | None) -> list[str]:
+def _find_oddities(found: _Found, columns: Mapping[str, Any], references: References | None) -> list[str]:
     """Describe what the user should know about the data although it can be used."""
-    warnings = [f"left out: {item}" for item in result.left_out]
-    for report in result.files:
+    warnings = [f"left out: {item}" for item in found.left_out]
+    for report in found.files:
         missing = {"energy": report.n_without_energy, "forces": report.n_without_forces}
         warnings += [f"{report.source}: {n} structures without {what}" for what, n in missing.items() if n]
-    structures = data.structures
-    per_atom = structures.energies / structures.atoms_per_structure
+    energies = columns["energy_corrected"]
+    per_atom = energies / columns["n_atoms"]
     known = per_atom[np.isfinite(per_atom)]
     if len(known) and (known.min() < USUAL_RANGE[0] or known.max() > USUAL_RANGE[1]):
         cure = "check data.reference_energy" if references else "give data.reference_energy, e.g. auto"
         warnings.append(f"corrected energies reach from {known.min():.3f} to {known.max():.3f} eV/atom; {cure}")
-    n_mixed = int(np.count_nonzero(np.isnan(structures.energies) & np.isfinite(data.raw_energies)))
+    n_mixed = int(np.count_nonzero(np.isnan(energies) & np.isfinite(columns["energy"])))
     if n_mixed:
         warnings.append(f"{n_mixed} structures have an energy but no corrected energy: their energies are not fitted")
     return warnings

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from acefit.artifacts import open_table
 from acefit.data.neighborlists import build, shard_bounds
-from acefit.data.storage import read_structures, write_shard
+from acefit.data.storage import pair_columns, shard_header
+from acefit.data.stored import open_dataset
+from acefit.data.structures import consecutive_ranges
 from acefit.errors import DataError
 from acefit.files import input_digests
+
+ATOMS_AT_ONCE = 2**11
+"""Atoms whose pairs are in memory together."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +50,21 @@ def neighborlists(
     """
     if not 0 <= shard < n_shards:
         raise DataError(f"there is no shard {shard} of {n_shards}; shards are numbered from 0")
-    structures = read_structures(path_to_structures, path_to_atoms)
-    first, last = shard_bounds(structures.atoms_per_structure, n_shards)[shard : shard + 2]
-    neighbors = build(structures.select(np.arange(first, last)), cutoff)
-    provenance = {"step": "neighborlists", "inputs": input_digests(path_to_structures, path_to_atoms)}
-    write_shard(neighbors, structures, int(first), path_to_shard, provenance)
-    n_lonely = int(np.count_nonzero(np.diff(neighbors.offsets) == 0))
+    dataset = open_dataset(path_to_structures, path_to_atoms)
+    first, last = shard_bounds(dataset.atoms_per_structure, n_shards)[shard : shard + 2]
+    bounds = first + consecutive_ranges(dataset.atoms_per_structure[first:last], ATOMS_AT_ONCE)
+    provenance = {
+        "step": "neighborlists",
+        "inputs": input_digests(path_to_structures, path_to_atoms),
+        "shard": shard_header((first, last), cutoff, dataset.geometry_digest()),
+    }
+    n_lonely = n_pairs = 0
+    with open_table(path_to_shard, "neighborlist", provenance) as table:
+        for start, part in zip(bounds, dataset.parts(bounds), strict=False):
+            neighbors = build(part.structures, cutoff)
+            table.write(pair_columns(neighbors, int(dataset.offsets[start])))
+            n_lonely += int(np.count_nonzero(np.diff(neighbors.offsets) == 0))
+            n_pairs += neighbors.n_pairs
     if n_lonely:
         logger.info("%d atoms have no neighbour within %g Å; they are kept", n_lonely, cutoff)
-    logger.info("structures %d to %d, %d pairs", first, last - 1, neighbors.n_pairs)
+    logger.info("structures %d to %d, %d pairs", first, last - 1, n_pairs)

@@ -11,7 +11,8 @@ import numpy as np
 
 from acefit import __version__
 from acefit.artifacts import read_arrays
-from acefit.data.storage import read_neighborlist, read_structures
+from acefit.data.pairs import open_pairs
+from acefit.data.storage import read_structures
 from acefit.errors import ArtifactError
 from acefit.files import read_yaml
 from acefit.fit.repulsion import Distances, shortest_distances, with_automatic_repulsion
@@ -80,5 +81,5 @@ def _training_distances(
     if not np.array_equal(table["structure"], structures.ids):
         raise ArtifactError(f"{path_to_weights} does not belong to {paths_to_dataset[0]}; run the weights stage again")
     chosen = np.flatnonzero(table["subset"] == "train")
-    neighbors = read_neighborlist(paths_to_shards, structures)
-    return shortest_distances(fitted, structures.select(chosen), neighbors.select(chosen))
+    pairs = open_pairs(paths_to_shards, structures).select(chosen)
+    return shortest_distances(fitted, structures.select(chosen), pairs)

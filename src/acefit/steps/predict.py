@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from acefit.analysis.predictions import Labels, build_tables
-from acefit.artifacts import read_arrays, write_table
-from acefit.data.storage import read_neighborlist, read_structures
+from acefit.analysis.predictions import Labels, build_tables, find_low_energy
+from acefit.artifacts import check_table, iterate_ranges, open_table, read_arrays
+from acefit.basis.compiled import compile_potential
+from acefit.data.stored import StoredDataset, StoredNeighbors, open_dataset, open_neighborlist
 from acefit.errors import ArtifactError
-from acefit.evaluation.predict import predict as predict_structures
+from acefit.evaluation.parts import plan_parts
+from acefit.evaluation.predict import build_prediction_layout, predict_layout
 from acefit.files import input_digests
 from acefit.potential.bbasis import read_potential
+from acefit.potential.model import Potential
+
+LabelsOf = Callable[[NDArray[np.int64]], Iterator[Labels]]
 
 
 def predict(
@@ -28,7 +35,7 @@ def predict(
     path_to_predicted_atoms: str | Path,
     tables: bool = False,
 ) -> None:
-    """Evaluate a potential on the train, test and excluded structures of a dataset.
+    """Evaluate a potential on the train, test and excluded structures of a dataset, of which only a part is in memory.
 
     Parameters
     ----------
@@ -53,41 +60,64 @@ def predict(
         If a prediction is not finite.
     """
     potential = read_potential(path_to_potential)
-    structures = read_structures(path_to_structures, path_to_atoms)
-    neighbors = read_neighborlist(paths_to_shards, structures)
+    dataset = open_dataset(path_to_structures, path_to_atoms)
+    neighbors = open_neighborlist(paths_to_shards, dataset)
     if neighbors.cutoff < potential.cutoff:
         raise ArtifactError(
             f"the neighbour lists reach to {neighbors.cutoff} Å but {path_to_potential} needs {potential.cutoff} Å; "
             "run the neighborlists stage with the cutoff of the potential"
         )
-    labels = _read_labels(path_to_structures, path_to_weights, path_to_atom_weights)
-    predicted = predict_structures(potential, structures, neighbors, tables=tables)
-    of_structures, of_atoms = build_tables(structures, predicted, labels, neighbors.shortest_per_atom())
+    labels_of = _open_labels(dataset, path_to_weights, path_to_atom_weights)
     provenance = {
         "step": "predict",
         "inputs": input_digests(path_to_potential, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights),
     }
-    write_table(of_structures, path_to_predicted_structures, "predicted_structures", provenance)
-    write_table(of_atoms, path_to_predicted_atoms, "predicted_atoms", provenance)
+    with (
+        open_table(path_to_predicted_structures, "predicted_structures", provenance) as all_structures,
+        open_table(path_to_predicted_atoms, "predicted_atoms", provenance) as all_atoms,
+    ):
+        for of_structures, of_atoms in _predict_parts(potential, neighbors, labels_of, tables):
+            all_structures.write(of_structures)
+            all_atoms.write(of_atoms)
 
 
-def _read_labels(path_to_structures: str | Path, path_to_weights: str | Path, path_to_atom_weights: str | Path) -> Labels:
-    """Read subsets and weights and check that they are those of the dataset."""
-    structures = read_arrays(path_to_structures, "structures")
-    weights = read_arrays(path_to_weights, "weights")
-    atoms = read_arrays(path_to_atom_weights, "weights_atoms")
-    n_atoms = int(structures["n_atoms"].sum())
-    if not np.array_equal(weights["structure"], structures["structure"]) or not np.array_equal(atoms["atom"], np.arange(n_atoms)):
+def _predict_parts(
+    potential: Potential, neighbors: StoredNeighbors, labels_of: LabelsOf, tables: bool
+) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
+    """Rows of both tables for some structures at a time."""
+    compiled = compile_potential(potential, tables)
+    coefficients = compiled.coefficients(compiled.layout.vector())
+    offsets = neighbors.dataset.offsets
+    parts = plan_parts(neighbors.counts, neighbors.dataset.atoms_per_structure)
+    bounds = np.array([0, *(part.last for part in parts)])
+    for part, (data, pairs), labels in zip(parts, neighbors.parts(bounds), labels_of(bounds), strict=True):
+        layout = build_prediction_layout(compiled, data.structures, pairs, blocks=part.blocks)
+        predicted = predict_layout(compiled, coefficients, data.structures, layout)
+        yield build_tables(data.structures, predicted, labels, pairs.shortest_per_atom(), int(offsets[part.first]))
+
+
+def _open_labels(dataset: StoredDataset, path_to_weights: str | Path, path_to_atom_weights: str | Path) -> LabelsOf:
+    """Read subsets and weights of the structures, check that they are those of the dataset; labels of ranges of structures."""
+    structures, weights = dataset.table, read_arrays(path_to_weights, "weights")
+    n_atoms = check_table(path_to_atom_weights, "weights_atoms")
+    if not np.array_equal(weights["structure"], structures["structure"]) or n_atoms != dataset.offsets[-1]:
         raise ArtifactError(
-            f"{path_to_weights} or {path_to_atom_weights} does not have the structures of {path_to_structures}, each once and in "
-            "their order; run the weights stage again"
+            f"{path_to_weights} or {path_to_atom_weights} does not have the structures of {dataset.path_to_structures}, each "
+            "once and in their order; run the weights stage again"
         )
-    return Labels(
-        formulas=structures["formula"],
-        subsets=weights["subset"],
-        reasons=weights["reason"],
-        w_energy=weights["w_energy"],
-        w_stress=weights["w_stress"],
-        effective_energies=weights["effective_energy"],
-        w_force=atoms["w_force"],
-    )
+    energies = structures["energy_corrected"] / structures["n_atoms"]
+    columns = {
+        "formulas": structures["formula"],
+        "subsets": weights["subset"],
+        "reasons": weights["reason"],
+        "w_energy": weights["w_energy"],
+        "w_stress": weights["w_stress"],
+        "is_low_energy": find_low_energy(energies, weights["effective_energy"], weights["subset"]),
+    }
+
+    def labels_of(bounds: NDArray[np.int64]) -> Iterator[Labels]:
+        of_atoms = iterate_ranges([path_to_atom_weights], ["w_force"], dataset.offsets[bounds])
+        for (first, last), atoms in zip(pairwise(bounds), of_atoms, strict=True):
+            yield Labels(**{name: values[first:last] for name, values in columns.items()}, w_force=atoms["w_force"])
+
+    return labels_of

@@ -30,7 +30,7 @@ def make_set():
 
 def make_labels():
     two = np.array([0.5, 0.5])
-    return Labels(names("Si", "Si2"), names("train", "test"), names("", ""), two, two, np.full(2, np.nan), np.full(3, 1 / 3))
+    return Labels(names("Si", "Si2"), names("train", "test"), names("", ""), two, two, np.full(2, True), np.full(3, 1 / 3))
 
 
 def make_prediction():
@@ -49,11 +49,12 @@ def test_build_tables__puts_predictions_beside_references():
     assert np.isnan(of_structures["stress_predicted"][1]).all()
     assert list(of_atoms["element"]) == ["Si"] * 3
     assert list(of_atoms["structure"]) == [0, 1, 1]
+    assert list(of_atoms["atom"]) == [0, 1, 2]
 
 
 def test_build_tables__refuses_predictions_that_are_not_finite():
     bad = make_prediction()._replace(energies=np.array([-4.0, np.nan]))
-    with pytest.raises(DataError, match=r"prediction for structure 1 \(dimer\) is not a finite number .* fit has diverged"):
+    with pytest.raises(DataError, match=r"prediction for structure 1 \(dimer\) is not a finite number; the fit has diverged"):
         build_tables(make_set(), bad, make_labels(), np.full(3, 2.3))
 
 

@@ -10,7 +10,8 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.data.readers import LeftOut, ReadingOptions, read_files
+from acefit.data import readers
+from acefit.data.readers import LeftOut, ReadingOptions, iterate_files, join_reports, read_files
 from acefit.data.storage import write_dataset
 from acefit.errors import DataError
 from conftest import shared_path
@@ -208,3 +209,28 @@ def test_read_files__public_sets():
     result = read(str(shared_path("data", "zuo2020_Si", "test.xyz.gz")))
     assert (result.dataset.structures.n_structures, result.dataset.structures.n_atoms) == (25, 1525)
     assert result.dataset.structures.has_stress.all()
+
+
+def test_iterate_files__pieces_are_those_of_the_whole(tmp_path, monkeypatch):
+    names = ["f.xyz", "f.xyz.gz", "f.db", "f.traj", "f.pckl.gzip"]
+    files = [{"path": write(tmp_path, name)} for name in names]
+    whole = read_files(files)
+    write_dataset(whole.dataset, tmp_path / "own.parquet", tmp_path / "atoms.parquet")
+    monkeypatch.setattr(readers, "ATOMS_AT_ONCE", 1)
+    pieces = list(iterate_files([*files, {"path": str(tmp_path / "own.parquet")}]))
+    assert [len(piece.dataset.rows) for piece in pieces].count(1) == 4 * len(names)
+    positions = np.concatenate([piece.dataset.structures.positions for piece in pieces if piece.file < len(names)])
+    assert np.array_equal(positions, whole.dataset.structures.positions)
+    reports = join_reports((piece.file, piece.report) for piece in pieces)
+    assert reports[:-1] == whole.files
+    assert reports[-1].n_structures == whole.dataset.structures.n_structures
+
+
+def test_read_files__takes_text_with_other_line_ends_and_without_one(tmp_path):
+    usual = tmp_path / "f.xyz"
+    write(tmp_path, usual.name)
+    for content in (usual.read_bytes().replace(b"\n", b"\r\n"), usual.read_bytes().rstrip()):
+        other = tmp_path / "g.xyz"
+        other.write_bytes(content)
+        forces = [read(str(path)).dataset.structures.forces for path in (usual, other)]
+        assert np.array_equal(*forces)

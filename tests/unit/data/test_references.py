@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from acefit.data.references import References, count_elements, determine_references
+from acefit.data.references import Composition, References, count_elements, determine_references, join_compositions
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
 
@@ -32,70 +32,74 @@ def test_count_elements__alphabetical_columns():
 
 
 def test_references__map_with_shift():
-    references = determine_references({"Al": -3.5, "Ni": -5, "shift": 0.25}, make_set(), ENERGIES)
-    assert references.correct(make_set(), ENERGIES) == pytest.approx([0.0, 0.05, 2.25, -1.0, 2.5], abs=1e-14)
+    references = determine_references({"Al": -3.5, "Ni": -5, "shift": 0.25}, Composition.of(make_set()), ENERGIES)
+    assert references.correct(Composition.of(make_set()), ENERGIES) == pytest.approx([0.0, 0.05, 2.25, -1.0, 2.5], abs=1e-14)
     assert json.loads(references.to_json()) == {"Al": -3.5, "Ni": -5.0, "shift": 0.25}
     assert References.from_json(references.to_json()) == References(references.energies, 0.25, "metadata")
 
 
 def test_references__missing_elements_count_as_zero_and_are_reported(caplog):
     with caplog.at_level(logging.WARNING):
-        references = determine_references({"Al": -3.0}, make_set(), ENERGIES)
+        references = determine_references({"Al": -3.0}, Composition.of(make_set()), ENERGIES)
     assert "no entry for Ni" in caplog.text
-    assert references.correct(make_set(), ENERGIES)[3] == -22.0
+    assert references.correct(Composition.of(make_set()), ENERGIES)[3] == -22.0
 
 
 def test_references__a_number_counts_for_every_element():
-    references = determine_references(-2.0, make_set(), ENERGIES)
+    references = determine_references(-2.0, Composition.of(make_set()), ENERGIES)
     assert references.energies == {"Al": -2.0, "Ni": -2.0}
-    assert references.correct(make_set(), ENERGIES).tolist() == [-5.0, -1.7000000000000002, -6.0, -14.0, -1.0]
+    assert references.correct(Composition.of(make_set()), ENERGIES).tolist() == [-5.0, -1.7000000000000002, -6.0, -14.0, -1.0]
 
 
 def test_references__auto_is_least_squares_with_the_most_dilute_structure_at_zero():
-    references = determine_references("auto", make_set(), ENERGIES)
+    references = determine_references("auto", Composition.of(make_set()), ENERGIES)
     counts = count_elements(make_set())[0]
     expected = np.linalg.lstsq(counts, ENERGIES, rcond=None)[0]
     assert list(references.energies.values()) == pytest.approx(expected, rel=1e-12)
-    corrected = references.correct(make_set(), ENERGIES)
+    corrected = references.correct(Composition.of(make_set()), ENERGIES)
     assert corrected[4] == pytest.approx(0.0, abs=1e-13)
     assert corrected - references.shift * counts.sum(axis=1) == pytest.approx(ENERGIES - counts @ expected, abs=1e-12)
 
 
 def test_references__auto_ignores_structures_without_energy():
     energies = np.append(ENERGIES[:4], np.nan)
-    references = determine_references("auto", make_set(), energies)
-    assert references == determine_references("auto", make_set().select([0, 1, 2, 3]), ENERGIES[:4])
-    assert np.isnan(references.correct(make_set(), energies)[4])
+    references = determine_references("auto", Composition.of(make_set()), energies)
+    assert references == determine_references("auto", Composition.of(make_set().select([0, 1, 2, 3])), ENERGIES[:4])
+    assert np.isnan(references.correct(Composition.of(make_set()), energies)[4])
 
 
 def test_references__auto_without_volumes_has_no_shift():
     molecules = make_set().select([2])
-    assert determine_references("auto", molecules, np.array([-12.0])).shift == 0.0
+    assert determine_references("auto", Composition.of(molecules), np.array([-12.0])).shift == 0.0
     with pytest.raises(DataError, match="auto needs total energies"):
-        determine_references("auto", molecules, np.array([np.nan]))
+        determine_references("auto", Composition.of(molecules), np.array([np.nan]))
 
 
 def test_references__isolated_atoms():
     frames = [Atoms("Al"), Atoms("Al", cell=[10, 10, 10], pbc=True), bulk("Ni"), Atoms("Ni"), bulk("Al")]
     structures, energies = StructureSet.from_ase(frames), np.array([-0.2, -0.3, -5.0, -0.7, -3.7])
-    assert determine_references("isolated", structures, energies) == References({"Al": -0.3, "Ni": -0.7}, 0.0, "isolated")
+    assert determine_references("isolated", Composition.of(structures), energies) == References(
+        {"Al": -0.3, "Ni": -0.7}, 0.0, "isolated"
+    )
     with pytest.raises(DataError, match="finds no single atom of Ni"):
-        determine_references("isolated", structures.select([0, 2]), energies[[0, 2]])
+        determine_references("isolated", Composition.of(structures.select([0, 2])), energies[[0, 2]])
 
 
 def test_references__table(tmp_path):
     path = tmp_path / "free.csv"
     path.write_text("# free atoms, eV\nelement,energy\nAl,-0.25\nCu,-0.1\nNi,-0.5\n")
-    assert determine_references(str(path), make_set(), ENERGIES) == References({"Al": -0.25, "Ni": -0.5}, 0.0, "table")
+    assert determine_references(str(path), Composition.of(make_set()), ENERGIES) == References(
+        {"Al": -0.25, "Ni": -0.5}, 0.0, "table"
+    )
     path.write_text("element,energy\nAl,-0.25\n")
     with pytest.raises(DataError, match=r"free\.csv has no reference energy of Ni"):
-        determine_references(str(path), make_set(), ENERGIES)
+        determine_references(str(path), Composition.of(make_set()), ENERGIES)
     path.write_text("element,energy\nAl,low\n")
     with pytest.raises(DataError, match="energies must be numbers of eV"):
-        determine_references(str(path), make_set(), ENERGIES)
+        determine_references(str(path), Composition.of(make_set()), ENERGIES)
     path.write_text("Al,-0.25\n")
     with pytest.raises(DataError, match="must have the columns element and energy"):
-        determine_references(str(path), make_set(), ENERGIES)
+        determine_references(str(path), Composition.of(make_set()), ENERGIES)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +115,19 @@ def test_references__table(tmp_path):
 )
 def test_references__refuses(setting, message):
     with pytest.raises(DataError, match=message):
-        determine_references(setting, make_set(), ENERGIES)
+        determine_references(setting, Composition.of(make_set()), ENERGIES)
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[1]", "must be a map")])
 def test_from_json__refuses(text, message):
     with pytest.raises(DataError, match=message):
         References.from_json(text)
+
+
+def test_join_compositions__is_the_composition_of_all():
+    whole, parts = make_set(), [[0, 1], [], [2], [3, 4]]
+    joined = join_compositions([Composition.of(whole.select(np.array(rows, dtype=int))) for rows in parts])
+    for name in ("numbers", "counts", "volumes", "isolated", "n_atoms"):
+        assert np.array_equal(getattr(joined, name), getattr(Composition.of(whole), name))
+    for name in ("numbers", "counts"):
+        assert np.array_equal(getattr(joined.select(np.array([4, 0])), name), getattr(Composition.of(whole.select([4, 0])), name))

@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.data.structures import StructureSet, concatenate, ranges
+from acefit.data.structures import StructureSet, concatenate, consecutive_ranges, ranges
 from acefit.errors import DataError
 
 
@@ -97,3 +97,11 @@ def test_structure_set__refuses_shapes_that_do_not_fit():
 def test_ranges__concatenates_integer_ranges():
     assert ranges(np.array([5, 2, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
     assert ranges(np.array([], dtype=int), np.array([], dtype=int)).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "bounds"),
+    [([], 5, [0]), ([9], 5, [0, 1]), ([1, 2, 2, 1], 5, [0, 3, 4]), ([2, 9, 1, 4, 0], 5, [0, 1, 2, 5]), ([0, 0, 6], 5, [0, 2, 3])],
+)
+def test_consecutive_ranges__are_as_long_as_they_may_be(sizes, most, bounds):
+    assert consecutive_ranges(np.array(sizes, dtype=np.int64), most).tolist() == bounds

@@ -8,8 +8,12 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from acefit import artifacts
 from acefit.artifacts import read_provenance
-from acefit.data.storage import read_dataset
+from acefit.data import readers
+from acefit.data.readers import ReadingOptions, read_files
+from acefit.data.references import Composition, determine_references
+from acefit.data.storage import read_dataset, with_energies, write_dataset
 from acefit.errors import DataError
 from acefit.files import file_digest, read_yaml
 from acefit.steps.dataset import dataset
@@ -104,3 +108,37 @@ def test_dataset__lists_what_was_left_out(tmp_path):
     assert report["left_out"][0]["row"] == 1
     assert "closer than" in report["left_out"][0]["reason"]
     assert any(text.startswith("left out: a.xyz, structure 1") for text in report["warnings"])
+
+
+def test_dataset__in_small_pieces_has_the_bytes_of_the_dataset_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "ATOMS_AT_ONCE", 5)
+    monkeypatch.setattr(artifacts, "ROWS_PER_GROUP", 7)
+    bad = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.1]], info={"energy": -1.0})
+    write_xyz(tmp_path / "a.xyz", [-12.0, -12.4, -12.3, -12.6])
+    ase.io.write(tmp_path / "b.xyz", [bulk("Cu"), Atoms("Cu", info={"energy": -2.0}), bad, bulk("Al")], format="extxyz")
+    ase.io.write(tmp_path / "c.xyz", [], format="extxyz")
+    subsets = {"a": "train", "b": "test", "c": "train"}
+    files = [{"path": str(tmp_path / f"{name}.xyz"), "subset": subset} for name, subset in subsets.items()]
+    reading = {"on_bad_structure": "leave_out"}
+    _, report = run(tmp_path, files, "auto", **reading)
+    monkeypatch.undo()
+    result = read_files(files, ReadingOptions(**reading))
+    data, composition = result.dataset, Composition.of(result.dataset.structures)
+    rows = np.flatnonzero(np.array(data.roles) == "train")
+    references = determine_references("auto", composition.select(rows), data.raw_energies[rows])
+    whole = with_energies(data, references.correct(composition, data.raw_energies))
+    provenance = read_provenance(tmp_path / "out-atoms")["provenance"]
+    monkeypatch.setattr(artifacts, "ROWS_PER_GROUP", 7)
+    write_dataset(whole, tmp_path / "structures", tmp_path / "atoms", provenance)
+    for name in ("structures", "atoms"):
+        assert (tmp_path / f"out-{name}").read_bytes() == (tmp_path / name).read_bytes()
+    assert [(file["n_structures"], file["n_atoms"]) for file in report["files"]] == [(4, 16), (3, 3), (0, 0)]
+    assert [item["row"] for item in report["left_out"]] == [2]
+    assert report["reference_energy"] == references.to_json()
+
+
+def test_dataset__leaves_no_table_after_an_error(tmp_path):
+    path = write_xyz(tmp_path / "a.xyz", [-12.0])
+    with pytest.raises(DataError, match="no corrected energies"):
+        run(tmp_path, [{"path": path}], None)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.xyz"]

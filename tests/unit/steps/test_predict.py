@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from acefit import artifacts
 from acefit.artifacts import read_arrays, write_table
 from acefit.data.neighborlists import build
 from acefit.data.storage import Dataset, write_dataset, write_shard
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
+from acefit.evaluation import parts
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential
 from acefit.steps.predict import predict
@@ -93,3 +95,23 @@ def test_predict__refuses_weights_of_other_structures(inputs):
     write_table(atoms, inputs["path_to_atom_weights"], "weights_atoms")
     with pytest.raises(ArtifactError, match="does not have the structures of"):
         predict(**inputs)
+
+
+def test_predict__in_small_parts_has_the_same_bytes(inputs, monkeypatch):
+    monkeypatch.setattr(artifacts, "ROWS_PER_GROUP", 3)
+    monkeypatch.setattr(parts, "LEAST_ATOMS", 1)
+    paths = [inputs["path_to_predicted_structures"], inputs["path_to_predicted_atoms"]]
+    predict(**inputs)
+    whole = [path.read_bytes() for path in paths]
+    monkeypatch.setattr(parts, "BLOCKS_AT_ONCE", 1)
+    monkeypatch.setattr(artifacts, "ROWS_AT_ONCE", 2)
+    predict(**inputs)
+    assert [path.read_bytes() for path in paths] == whole
+
+
+def test_predict__refuses_a_dataset_and_weights_of_other_atoms(inputs):
+    for key, name in (("path_to_atoms", "atoms"), ("path_to_atom_weights", "weights_atoms")):
+        columns = {column: values[:-1] for column, values in read_arrays(inputs[key], name).items()}
+        write_table(columns, inputs[key].with_name("short.parquet"), name)
+        with pytest.raises(ArtifactError, match=r"does not (belong to|have the structures of)"):
+            predict(**{**inputs, key: inputs[key].with_name("short.parquet")})
