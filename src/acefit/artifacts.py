@@ -21,13 +21,14 @@ import pyarrow.parquet as pq
 
 from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
-from acefit.errors import ArtifactError
-from acefit.files import CURE, atomic_path
+from acefit.errors import ArtifactError, DamagedArtifactError
+from acefit.files import atomic_path, file_digest, read_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KEY = b"acefit"
+_HEADER_KEYS = {"contract", "schema_version", "acefit_version", "content", "provenance"}
 
 ROWS_AT_ONCE = 2**16
 """Rows of a table that are in memory together where it is read in pieces."""
@@ -124,7 +125,7 @@ def write_table(
     contract_name : str
         Registered contract, see `acefit.artifact_contracts.CONTRACTS`.
     provenance : mapping, optional
-        JSON-able: the writing ``step``, digests of its ``inputs`` and whatever else explains the content.
+        JSON-able, see `made_by`, and whatever else explains the content.
 
     Raises
     ------
@@ -167,33 +168,35 @@ def _readable(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
-        raise ArtifactError(f"{path} is not a complete Parquet file ({first}); {CURE}") from error
+        raise DamagedArtifactError(path, f"is not a complete Parquet file ({first})") from error
 
 
 def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
     raw = (schema.metadata or {}).get(_KEY)
-    if raw is None:
-        raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {CURE}")
-    return json.loads(raw)
+    try:
+        header = None if raw is None else json.loads(raw)
+    except ValueError as error:
+        raise DamagedArtifactError(path, f"has damaged metadata ({error})") from error
+    if not isinstance(header, dict) or not _HEADER_KEYS <= set(header):
+        raise DamagedArtifactError(path, "was not written by acefit (no acefit metadata)")
+    return header
 
 
 def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str, Any]:
     """Check columns and metadata of a file against its contract; the metadata."""
     header = _header(schema, path)
     if header["contract"] != contract.name:
-        raise ArtifactError(f"{path} holds a table {header['contract']!r}, not {contract.name!r}; give a file of that kind")
+        raise DamagedArtifactError(path, f"holds a table {header['contract']!r}, not {contract.name!r}")
     if header["schema_version"] != contract.version:
-        raise ArtifactError(
-            f"{path} has version {header['schema_version']} of the table {contract.name!r}, written by acefit "
-            f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {CURE}"
-        )
+        found = f"version {header['schema_version']} of the table {contract.name!r}, written by acefit {header['acefit_version']}"
+        raise DamagedArtifactError(path, f"has {found}; this acefit ({__version__}) reads version {contract.version}")
     known = {column.name: column.dtype for column in contract.columns}
     for name, dtype in known.items():
         if name not in schema.names or schema.field(name).type != _arrow_type(dtype):
-            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {CURE}")
+            raise DamagedArtifactError(path, f"lacks the column {name!r} of type {dtype}")
     unknown = [name for name in schema.names if name not in known]
     if unknown and contract.extra is None:
-        raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {CURE}")
+        raise DamagedArtifactError(path, f"has columns that the table {contract.name!r} does not know: {', '.join(unknown)}")
     return header
 
 
@@ -215,14 +218,16 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     Raises
     ------
     ArtifactError
-        If the file is missing, truncated, foreign, altered, of another contract or of another version of it.
+        If the file is missing.
+    DamagedArtifactError
+        If it is truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
     with _readable(path):
         table = pq.read_table(path, memory_map=False, partitioning=None)
     header = _check_schema(table.schema, path, contract)
     if header["content"] != _content_digest(table.schema, lambda name: table.column(name).chunks):
-        raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
+        raise DamagedArtifactError(path, "was altered after acefit wrote it")
     return table
 
 
@@ -243,7 +248,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
 
         content = _content_digest(file.schema_arrow, parts_of)
     if header["content"] != content:
-        raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
+        raise DamagedArtifactError(path, "was altered after acefit wrote it")
 
 
 def iterate_arrays(
@@ -268,6 +273,41 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     with _readable(path):
         schema = pq.read_schema(path)
     return _header(schema, path)
+
+
+def made_by(step: str, code: str, *inputs: str | os.PathLike[str]) -> dict[str, Any]:
+    """Provenance of what a step writes: its name, the digest of its code, and those of the content of the files it read."""
+    return {"step": step, "code": code, "inputs": {_short_name(path): content_digest(path) for path in inputs}}
+
+
+def content_digest(path: str | os.PathLike[str]) -> str:
+    """Digest of the content of a table or sealed file, without its metadata, as it stands in them; SHA-256 of any other file.
+
+    Two files with the same content have the same digest, whichever version of the code wrote them.
+    """
+    try:
+        return str((read_provenance(path) if Path(path).suffix == ".parquet" else read_sealed(path)[1])["content"])
+    except DamagedArtifactError:
+        return file_digest(path)
+
+
+def check_made_from(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Check that a table was made from the present content of some files, as far as its metadata name them.
+
+    Raises
+    ------
+    DamagedArtifactError
+        If it was made from others: it belongs to another run.
+    """
+    known = read_provenance(path)["provenance"].get("inputs", {})
+    for name in inputs:
+        if known.get(_short_name(name), content_digest(name)) != content_digest(name):
+            raise DamagedArtifactError(path, f"does not belong to {name}: it was made from another file of this name")
+
+
+def _short_name(path: str | os.PathLike[str]) -> str:
+    """Name of a file with its folder, by which a provenance refers to it."""
+    return "/".join(Path(path).parts[-2:])
 
 
 def to_arrays(table: pa.Table) -> dict[str, np.ndarray]:

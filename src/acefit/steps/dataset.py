@@ -27,6 +27,7 @@ def dataset(
     files: Sequence[Mapping[str, str]],
     reading: Mapping[str, Any],
     reference_energy: Any,
+    code: str = "",
     path_to_structures: str | Path,
     path_to_atoms: str | Path,
     path_to_references: str | Path,
@@ -41,6 +42,8 @@ def dataset(
         Fields of `acefit.data.readers.ReadingOptions`.
     reference_energy : mapping, number, str or None
         See `acefit.data.references.determine_references`; None: the files have corrected energies.
+    code : str
+        Digest of the code, for the provenance.
     path_to_structures, path_to_atoms : path
         Tables to write (contracts `structures` and `atoms`).
     path_to_references : path
@@ -57,7 +60,10 @@ def dataset(
     for text in warnings:
         logger.warning("%s", text)
     inputs = [{"path": str(file["path"]), "sha256": file_digest(file["path"])} for file in files]
-    write_dataset(data, path_to_structures, path_to_atoms, {"step": "dataset", "inputs": inputs})
+    tables = [reference_energy] if references is not None and references.mode == "table" else []
+    digests = {entry["path"]: entry["sha256"] for entry in inputs} | {str(path): file_digest(path) for path in tables}
+    provenance = {"step": "dataset", "code": code, "inputs": digests}
+    write_dataset(data, path_to_structures, path_to_atoms, provenance)
     write_yaml(
         {
             "mode": references.mode if references else "corrected",
@@ -71,6 +77,7 @@ def dataset(
             "warnings": warnings,
         },
         path_to_references,
+        provenance,
     )
     logger.info(
         "%d structures, %d atoms, %d left out", data.structures.n_structures, data.structures.n_atoms, len(result.left_out)

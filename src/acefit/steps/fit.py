@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import write_table
+from acefit.artifacts import made_by, write_table
 from acefit.basis.ladder import extend
-from acefit.files import file_digest, read_yaml, write_yaml
+from acefit.files import read_sealed, read_yaml, write_yaml
 from acefit.fit.inputs import read_fit_data
-from acefit.fit.restarts import select_best
+from acefit.fit.restarts import read_result, select_best
 from acefit.fit.run import FitJob, FitOutcome, run_fit
 from acefit.fit.settings import FitSettings
-from acefit.potential.bbasis import read_potential, write_potential
+from acefit.potential.bbasis import read_sealed_potential, write_potential
 from acefit.potential.model import Potential
 
 log = logging.getLogger(__name__)
 
 RUNNING = "running"
+POTENTIAL = "potential.yaml"
 METRIC_KEYS = (
     "rmse_epa",
     "mae_epa",
@@ -89,19 +90,24 @@ def fit(
         FitJob(potential, train, test, settings, seed, step, cycle, folder=folder, code=code, search_folders=search_folders)
     )
     columns = {name: [row[name] for row in outcome.rows] for name in outcome.rows[0]}
-    inputs = {"step": file_digest(path_to_step), "start": file_digest(path_to_start), "weights": file_digest(path_to_weights)}
-    write_table(columns, path_to_metrics, "metrics", {"step": "fit", "inputs": inputs})
-    write_potential(outcome.potential, path_to_potential)
-    write_yaml({"step": step, "cycle": cycle, "seed": seed, **_describe(outcome, train.structures.n_atoms)}, path_to_result)
+    starts = [Path(path).with_name(POTENTIAL) for path in paths_to_previous] or [path_to_start, path_to_step]
+    data = (path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights, path_to_summary, *paths_to_shards)
+    provenance = made_by("fit", code, *starts, *data)
+    write_table(columns, path_to_metrics, "metrics", provenance)
+    write_potential(outcome.potential, path_to_potential, provenance)
+    about = {"step": step, "cycle": cycle, "seed": seed, "potential_sha256": read_sealed(path_to_potential)[1]["content"]}
+    write_yaml({**about, **_describe(outcome, train.structures.n_atoms)}, path_to_result, provenance)
 
 
 def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_to_previous: Sequence[str | Path]) -> Potential:
     """Best potential of earlier cycles, or in the first cycle the start extended by the functions of the step."""
     if not paths_to_previous:
-        return extend(read_potential(path_to_start), read_potential(path_to_step))
-    best = Path(paths_to_previous[select_best([read_yaml(path)["loss"] for path in paths_to_previous])])
-    log.info("starting from %s", best.with_name("potential.yaml"))
-    return read_potential(best.with_name("potential.yaml"))
+        return extend(read_sealed_potential(path_to_start), read_sealed_potential(path_to_step))
+    potentials = [Path(path).with_name(POTENTIAL) for path in paths_to_previous]
+    results = [read_result(*pair) for pair in zip(paths_to_previous, potentials, strict=True)]
+    best = potentials[select_best([result["loss"] for result in results])]
+    log.info("starting from %s", best)
+    return read_sealed_potential(best)
 
 
 def _describe(outcome: FitOutcome, n_atoms: int) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from acefit.artifacts import made_by
 from acefit.data.neighborlists import build, shard_bounds
 from acefit.data.storage import read_structures, write_shard
 from acefit.errors import DataError
-from acefit.files import input_digests
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ def neighborlists(
     cutoff: float,
     shard: int,
     n_shards: int,
+    code: str = "",
     path_to_shard: str | Path,
 ) -> None:
     """Write the neighbour list of shard `shard` of `n_shards`.
@@ -34,6 +35,8 @@ def neighborlists(
         Å.
     shard, n_shards : int
         Number of this part, from 0, and of all parts: consecutive structures with about equal numbers of atoms.
+    code : str
+        Digest of the code, for the provenance.
     path_to_shard : path
         Table to write (contract `neighborlist`).
 
@@ -47,7 +50,7 @@ def neighborlists(
     structures = read_structures(path_to_structures, path_to_atoms)
     first, last = shard_bounds(structures.atoms_per_structure, n_shards)[shard : shard + 2]
     neighbors = build(structures.select(np.arange(first, last)), cutoff)
-    provenance = {"step": "neighborlists", "inputs": input_digests(path_to_structures, path_to_atoms)}
+    provenance = made_by("neighborlists", code, path_to_structures, path_to_atoms)
     write_shard(neighbors, structures, int(first), path_to_shard, provenance)
     n_lonely = int(np.count_nonzero(np.diff(neighbors.offsets) == 0))
     if n_lonely:

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from acefit.analysis.predictions import Labels, build_tables
-from acefit.artifacts import read_arrays, write_table
+from acefit.artifacts import check_made_from, made_by, read_arrays, write_table
 from acefit.data.storage import read_neighborlist, read_structures
 from acefit.errors import ArtifactError
 from acefit.evaluation.predict import predict as predict_structures
-from acefit.files import input_digests
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import read_sealed_potential
 
 
 def predict(
@@ -27,6 +26,7 @@ def predict(
     path_to_predicted_structures: str | Path,
     path_to_predicted_atoms: str | Path,
     tables: bool = False,
+    code: str = "",
 ) -> None:
     """Evaluate a potential on the train, test and excluded structures of a dataset.
 
@@ -44,6 +44,8 @@ def predict(
         Tables to write (contracts `predicted_structures` and `predicted_atoms`).
     tables : bool
         Use tabulated radial functions instead of analytic ones.
+    code : str
+        Digest of the code, for the provenance.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def predict(
     DataError
         If a prediction is not finite.
     """
-    potential = read_potential(path_to_potential)
+    potential = read_sealed_potential(path_to_potential)
     structures = read_structures(path_to_structures, path_to_atoms)
     neighbors = read_neighborlist(paths_to_shards, structures)
     if neighbors.cutoff < potential.cutoff:
@@ -63,10 +65,8 @@ def predict(
     labels = _read_labels(path_to_structures, path_to_weights, path_to_atom_weights)
     predicted = predict_structures(potential, structures, neighbors, tables=tables)
     of_structures, of_atoms = build_tables(structures, predicted, labels, neighbors.shortest_per_atom())
-    provenance = {
-        "step": "predict",
-        "inputs": input_digests(path_to_potential, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights),
-    }
+    inputs = (path_to_potential, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights, *paths_to_shards)
+    provenance = made_by("predict", code, *inputs)
     write_table(of_structures, path_to_predicted_structures, "predicted_structures", provenance)
     write_table(of_atoms, path_to_predicted_atoms, "predicted_atoms", provenance)
 
@@ -76,6 +76,8 @@ def _read_labels(path_to_structures: str | Path, path_to_weights: str | Path, pa
     structures = read_arrays(path_to_structures, "structures")
     weights = read_arrays(path_to_weights, "weights")
     atoms = read_arrays(path_to_atom_weights, "weights_atoms")
+    for path in (path_to_weights, path_to_atom_weights):
+        check_made_from(path, path_to_structures)
     n_atoms = int(structures["n_atoms"].sum())
     if not np.array_equal(weights["structure"], structures["structure"]) or not np.array_equal(atoms["atom"], np.arange(n_atoms)):
         raise ArtifactError(
