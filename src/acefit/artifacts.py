@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEY = b"acefit"
+# Digest of the whole file, filled in where zeros were written; Arrow keeps a copy of the metadata that has the zeros
+_SEAL_MARK, _NO_SEAL = b'"seal": "', 64 * "0"
+_BYTES_AT_ONCE = 2**20
 _HEADER_KEYS = {"contract", "schema_version", "acefit_version", "content", "provenance"}
 
 ROWS_AT_ONCE = 2**16
@@ -86,21 +89,36 @@ def _metadata(contract: Contract, provenance: Mapping[str, Any] | None, digest: 
         "acefit_version": __version__,
         "content": digest,
         "provenance": dict(provenance or {}),
+        "seal": _NO_SEAL,
     }
 
 
-def _content_digest(schema: pa.Schema, parts_of: Callable[[str], Iterable[pa.Array]]) -> str:
-    """Digest of names, types and values, which notices bytes that were altered without making the file unreadable.
-
-    `parts_of` gives the values of a column in pieces; how they are divided does not matter.
-    """
+def _seal_of(path: Path) -> tuple[int, str, str]:
+    """Place of the seal in a Parquet file, what stands there, and the digest of the whole file with zeros in its place."""
     digest = hashlib.sha256()
-    for field in schema:
+    with path.open("rb") as file:
+        n_bytes = file.seek(-8, os.SEEK_END) + 8
+        footer_begin = n_bytes - 8 - int.from_bytes(file.read(4), "little")
+        file.seek(max(footer_begin, 0))
+        footer = file.read()
+        place = footer.find(_SEAL_MARK) + len(_SEAL_MARK)
+        file.seek(0)
+        for begin in range(0, footer_begin, _BYTES_AT_ONCE):
+            digest.update(file.read(min(_BYTES_AT_ONCE, footer_begin - begin)))
+    end = place + len(_NO_SEAL)
+    digest.update(footer[:place] + _NO_SEAL.encode() + footer[end:])
+    return footer_begin + place, footer[place:end].decode("ascii", "replace"), digest.hexdigest()
+
+
+def _content_digest(table: pa.Table) -> str:
+    """Digest of names, types and values, by which others refer to the content of a table."""
+    digest = hashlib.sha256()
+    for field in table.schema:
         kind = field.type
         name = f"{kind.value_type}[{kind.list_size}]" if pa.types.is_fixed_size_list(kind) else kind
         digest.update(f"{field.name}:{name};".encode())
         separator = b""
-        for part in parts_of(field.name):
+        for part in table.column(field.name).chunks:
             values = part.flatten() if pa.types.is_fixed_size_list(kind) else part
             if pa.types.is_string(values.type):
                 digest.update(separator if len(values) else b"")
@@ -147,11 +165,14 @@ def write_table(
         raise ArtifactError(f"cannot write {path}: columns have different lengths: {lengths}")
     fields = [pa.field(c.name, _arrow_type(c.dtype), False, {"unit": c.unit, "meaning": c.meaning}) for c in columns]
     arrow = pa.table(arrays, schema=pa.schema(fields))
-    digest = _content_digest(arrow.schema, lambda name: arrow.column(name).chunks)
-    text = json.dumps(_metadata(contract, provenance, digest), sort_keys=True)
+    text = json.dumps(_metadata(contract, provenance, _content_digest(arrow)), sort_keys=True)
     arrow = arrow.replace_schema_metadata({_KEY: text.encode()})
     with atomic_path(path) as temporary:
         pq.write_table(arrow, temporary, compression="zstd")
+        place, _, seal = _seal_of(temporary)
+        with temporary.open("r+b") as file:
+            file.seek(place)
+            file.write(seal.encode())
 
 
 def _extra(contract: Contract, name: str) -> Column:
@@ -182,8 +203,8 @@ def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
     return header
 
 
-def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str, Any]:
-    """Check columns and metadata of a file against its contract; the metadata."""
+def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> None:
+    """Check columns and metadata of a file against its contract, and the whole file against its seal."""
     header = _header(schema, path)
     if header["contract"] != contract.name:
         raise DamagedArtifactError(path, f"holds a table {header['contract']!r}, not {contract.name!r}")
@@ -197,7 +218,9 @@ def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str
     unknown = [name for name in schema.names if name not in known]
     if unknown and contract.extra is None:
         raise DamagedArtifactError(path, f"has columns that the table {contract.name!r} does not know: {', '.join(unknown)}")
-    return header
+    _, seal, expected = _seal_of(path)
+    if seal != expected:
+        raise DamagedArtifactError(path, "was altered after acefit wrote it")
 
 
 def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
@@ -225,14 +248,12 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     path, contract = Path(path), _contract(contract_name)
     with _readable(path):
         table = pq.read_table(path, memory_map=False, partitioning=None)
-    header = _check_schema(table.schema, path, contract)
-    if header["content"] != _content_digest(table.schema, lambda name: table.column(name).chunks):
-        raise DamagedArtifactError(path, "was altered after acefit wrote it")
+    _check_schema(table.schema, path, contract)
     return table
 
 
 def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
-    """Check a table as `read_table` does, with little memory: it is read column by column in pieces.
+    """Check a table as `read_table` does, without keeping it in memory.
 
     Raises
     ------
@@ -240,15 +261,9 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
         As `read_table`.
     """
     path, contract = Path(path), _contract(contract_name)
-    with _readable(path), pq.ParquetFile(path) as file:
-        header = _check_schema(file.schema_arrow, path, contract)
-
-        def parts_of(name: str) -> Iterator[pa.Array]:
-            return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
-
-        content = _content_digest(file.schema_arrow, parts_of)
-    if header["content"] != content:
-        raise DamagedArtifactError(path, "was altered after acefit wrote it")
+    with _readable(path):
+        schema = pq.read_schema(path)
+    _check_schema(schema, path, contract)
 
 
 def iterate_arrays(

@@ -1,7 +1,7 @@
 """Atomic writing of files, seals of text files, digests, and YAML; light, so that a workflow reads a plan without NumPy or Arrow.
 
-A text file of the pipeline, YAML or potential, ends with its *seal*: a comment line that holds the version of acefit, the step, the
-digests of its code and inputs, and a digest of all lines before. Readers of YAML and of potentials skip it; the pipeline checks it.
+A text file of the pipeline, YAML or potential, ends with its *seal*: a comment line with a digest of all else in the file, then the
+version of acefit, the step, the digests of its code and inputs. Readers of YAML and of potentials skip it; the pipeline checks it.
 """
 
 import glob
@@ -22,7 +22,7 @@ from acefit.errors import ArtifactError, DamagedArtifactError
 from acefit.faults import fault_point
 
 SEAL = "# acefit "
-"""Beginning of the last line of a sealed text file; JSON follows."""
+"""Beginning of the last line of a sealed text file; a digest and JSON follow."""
 
 SEAL_VERSION = 1
 """Version of the meaning of sealed files."""
@@ -127,7 +127,7 @@ def write_sealed(
     """
     seal = {"acefit_version": __version__, "schema_version": SEAL_VERSION, "content": text_digest(text)}
     line = json.dumps({**seal, "file": Path(path).name, "provenance": dict(provenance or {})}, sort_keys=True)
-    write_text(f"{text}{SEAL}{line}\n", path, sync)
+    write_text(f"{text}{SEAL}{text_digest(text + line)} {line}\n", path, sync)
 
 
 def read_sealed(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
@@ -142,18 +142,19 @@ def read_sealed(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
     """
     path = Path(path)
     try:
-        text, mark, line = path.read_bytes().decode("utf-8").rpartition(SEAL)
-        seal = json.loads(line) if mark and line.endswith("}\n") else None
+        text, _, last = path.read_bytes().decode("utf-8").rpartition(SEAL)
+        digest, _, line = last.partition(" ")
+        if line.endswith("}\n") and digest != text_digest(text + line[:-1]):
+            raise DamagedArtifactError(path, "was altered after acefit wrote it")
+        seal = json.loads(line) if line.endswith("}\n") else {}
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise DamagedArtifactError(path, f"is not a text that acefit wrote ({error})") from error
-    if not isinstance(seal, dict) or not {"content", "file", "provenance", "schema_version"} <= set(seal):
+    if not seal:
         raise DamagedArtifactError(path, "is cut off or was not written by acefit: its last line is not a seal")
-    if seal["content"] != text_digest(text):
-        raise DamagedArtifactError(path, "was altered after acefit wrote it")
     if seal["file"] != path.name or seal["schema_version"] != SEAL_VERSION:
         what = f"{seal['file']!r} (version {seal['schema_version']})"
         raise DamagedArtifactError(path, f"holds what was written as {what}, not {path.name!r} (version {SEAL_VERSION})")
