@@ -3,8 +3,8 @@
     python tests/fault_trials.py FOLDER kill full:first memory
 
 The step `fit` runs on real files with a cheap loss in place of the true one, so that a trial takes a fraction of a second. A calm
-run lists the fault points that are passed; then there is one trial for each time one is passed, or the first time. Prints JSON: per
-kind of fault the number of trials, of those that ended at the potential of the calm run, and the most iterations lost.
+run lists the fault points that are passed; then there is one trial for each time one is passed, or the first time. Prints JSON:
+per kind of fault the number of trials, of those that ended at the potential of the calm run, and the most iterations lost.
 """
 
 import json
@@ -81,7 +81,9 @@ def try_fault(inputs, folder, calm, fault):
         # as Snakemake does before it gives a job again
         (folder / output).unlink(missing_ok=True)
     assert run_child(inputs, folder, None) == 0, fault
-    same = all((folder / file).read_bytes() == (calm / file).read_bytes() for file in ("potential.yaml", "running/potential.yaml"))
+    same = all(
+        (folder / file).read_bytes() == (calm / file).read_bytes() for file in ("potential.yaml", "running/potential.yaml")
+    )
     left = [path for path in folder.rglob("*") if path.name.endswith(".part")]
     assert not left, (fault, left)
     return same, lost

@@ -198,7 +198,7 @@ def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
         header = None if raw is None else json.loads(raw)
     except ValueError as error:
         raise DamagedArtifactError(path, f"has damaged metadata ({error})") from error
-    if not isinstance(header, dict) or not _HEADER_KEYS <= set(header):
+    if not isinstance(header, dict) or not set(header) >= _HEADER_KEYS:
         raise DamagedArtifactError(path, "was not written by acefit (no acefit metadata)")
     return header
 

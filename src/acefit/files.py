@@ -1,7 +1,7 @@
 """Atomic writing of files, seals of text files, digests, and YAML; light, so that a workflow reads a plan without NumPy or Arrow.
 
-A text file of the pipeline, YAML or potential, ends with its *seal*: a comment line with a digest of all else in the file, then the
-version of acefit, the step, the digests of its code and inputs. Readers of YAML and of potentials skip it; the pipeline checks it.
+A text file of the pipeline, YAML or potential, ends with its *seal*: a comment line with a digest of all else in the file, the
+version of acefit, the step, and digests of code and inputs. Readers of YAML and of potentials skip it; the pipeline checks it.
 """
 
 import glob
@@ -110,9 +110,7 @@ def write_text(text: str, path: str | os.PathLike[str], sync: bool = True) -> No
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_sealed(
-    text: str, path: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None, sync: bool = True
-) -> None:
+def write_sealed(text: str, path: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None, sync: bool = True) -> None:
     """Write a text file of the pipeline atomically, with its seal as last line.
 
     Parameters

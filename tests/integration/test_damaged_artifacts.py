@@ -117,7 +117,9 @@ def test_reader__recognises_and_names_every_damaged_artifact(finished, tmp_path,
         read_table(path, CONTRACTS[name]) if name in CONTRACTS else read_sealed(path)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("tiny/basis/steps/step-01.yaml", "flipped"), ("tiny/select/step-01/potential.yaml", "edited")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("tiny/basis/steps/step-01.yaml", "flipped"), ("tiny/select/step-01/potential.yaml", "edited")]
+)
 def test_damaged_artifact__is_redone(finished, tmp_path, name, kind):
     folder = tmp_path / "run"
     config, path = copy_run(finished, folder), find(folder, name)

@@ -228,7 +228,7 @@ def test_faults__one_after_the_other_at_the_writes_of_all_stages(calm, tmp_path,
     """Each run meets the fault at the next point that it passes, and the following one goes on from there."""
     folder = tmp_path / "run"
     config, met = prepare(folder), 0
-    names = [name for name in points_of(calm) if name.endswith("/written") or action == "kill" and name.endswith("/renamed")]
+    names = [name for name in points_of(calm) if name.endswith("/written") or (action == "kill" and name.endswith("/renamed"))]
     for name in names:
         answer = run(folder, config, environment={"ACEFIT_FAULT": f"{name}:1:{action}"})
         check_intact(folder, calm)
@@ -314,7 +314,7 @@ def test_vanished_input__is_named_and_damages_nothing(calm, tmp_path):
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", [1, 2])
 def test_clock__jumps_damage_nothing(calm, tmp_path, seed):
-    """Dates of files up to a day ahead or behind, as a clock that is set leaves them; stages may be made again, to the same end."""
+    """Dates of files up to a day ahead or behind, as a clock that is set leaves them; stages may run again, to the same end."""
     folder = tmp_path / "run"
     config, generator = copy_run(calm, folder), random.Random(seed)
     for path in artifacts(folder):

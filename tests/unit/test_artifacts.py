@@ -173,6 +173,8 @@ def test_check_made_from__recognises_a_table_of_another_run(tmp_path):
     write_table(columns(), table, "plain", made_by("weights", "", source))
     check_made_from(table, source, other)
     write_table(columns(4), source, "plain")
-    with pytest.raises(DamagedArtifactError, match=r"table\.parquet does not belong to .*source\.parquet: it was made from another"):
+    with pytest.raises(
+        DamagedArtifactError, match=r"table\.parquet does not belong to .*source\.parquet: it was made from another"
+    ):
         check_made_from(table, source)
     assert content_digest(table) != content_digest(source)

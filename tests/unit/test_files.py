@@ -147,7 +147,11 @@ def test_set_aside__loses_nothing(tmp_path):
     for k in range(3):
         (tmp_path / "f").write_text(str(k))
         set_aside(tmp_path / "f")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"f.damaged": "0", "f.damaged-2": "1", "f.damaged-3": "2"}
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "f.damaged": "0",
+        "f.damaged-2": "1",
+        "f.damaged-3": "2",
+    }
 
 
 def test_atomic_path__removes_what_a_killed_process_left(tmp_path):

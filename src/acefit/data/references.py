@@ -24,6 +24,9 @@ from acefit.errors import DataError
 ISOLATION = 6.0
 """Å; a single atom without a periodic image closer than this counts as isolated."""
 
+RANK_TOLERANCE = 1e-10
+"""Singular values of the numbers of atoms below this part of the largest count as zero."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,11 +42,14 @@ class References:
         Added per atom, eV.
     mode : str
         Where they come from: map, number, auto, isolated or table.
+    note : str
+        What the user should know about them; empty if nothing.
     """
 
     energies: dict[str, float]
     shift: float
     mode: str
+    note: str = ""
 
     def to_json(self) -> str:
         """Map element -> energy with the entry ``shift`` as JSON, the form stored in the metadata of potentials."""
@@ -148,13 +154,21 @@ def _fit_references(
     known = np.flatnonzero(np.isfinite(raw_energies))
     if not len(known):
         raise DataError("reference_energy: auto needs total energies (column 'energy'), and no structure has one")
-    energies = np.linalg.pinv(counts[known], rcond=1e-10) @ raw_energies[known]
+    energies = np.linalg.pinv(counts[known], rcond=RANK_TOLERANCE) @ raw_energies[known]
     residual = raw_energies[known] - counts[known] @ energies
     n_atoms = structures.atoms_per_structure[known]
     volumes = structures.volumes[known] / n_atoms
     dilute = int(np.argmax(volumes))
     shift = -residual[dilute] / n_atoms[dilute] if volumes[dilute] > 0 else 0.0
-    return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto")
+    rank = int(np.linalg.matrix_rank(counts[known], rtol=RANK_TOLERANCE))
+    note = ""
+    if rank < len(elements):
+        note = (
+            f"reference_energy: auto: the compositions determine only {rank} of {len(elements)} reference energies "
+            f"({', '.join(elements)}); of all solutions the one of the smallest energies is taken. Fits of these data do not "
+            "depend on it; for other compositions give a map, or add structures of other compositions"
+        )
+    return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto", note)
 
 
 def _isolated_references(elements: list[str], structures: StructureSet, raw_energies: NDArray[np.float64]) -> References:

@@ -20,7 +20,7 @@ from acefit.potential.yaml_text import quote
 def write_potential(
     potential: Potential, path: str | Path, provenance: Mapping[str, Any] | None = None, sync: bool = True
 ) -> None:
-    """Write atomically and sealed (`acefit.files.write_sealed`), functions in canonical order (the layout of a fitted potential)."""
+    """Write atomically and sealed (`write_sealed`), functions in canonical order (the layout of a fitted potential)."""
     write_sealed(format_potential(potential), path, provenance, sync)
 
 

@@ -42,7 +42,7 @@ def basis(
     code : digest of the code, for the provenance
     path_to_target : potential to write, the complete basis in construction order
     path_to_functions : table to write (contract `functions`), one row per function of the last step
-    path_to_ladder : YAML to write, the plan: `steps` with file, sha256 of its content without the seal, sizes, and functions added per block
+    path_to_ladder : YAML to write, the plan: `steps` with file, sha256 of its content, sizes, and functions added per block
     path_to_steps : folder to write `step-00.yaml`, ... to, each the basis that is present up to this step, unfitted
     path_to_start : potential to write, what step 0 extends: the initial potential or a basis without functions
 

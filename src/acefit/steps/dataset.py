@@ -104,6 +104,7 @@ def _subtract_references(data: Dataset, setting: Any) -> tuple[Dataset, Referenc
 def _find_oddities(result: ReadResult, data: Dataset, references: References | None) -> list[str]:
     """Describe what the user should know about the data although it can be used."""
     warnings = [f"left out: {item}" for item in result.left_out]
+    warnings += [references.note] if references and references.note else []
     for report in result.files:
         missing = {"energy": report.n_without_energy, "forces": report.n_without_forces}
         warnings += [f"{report.source}: {n} structures without {what}" for what, n in missing.items() if n]

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import made_by, write_table
+from acefit.artifacts import content_digest, made_by, write_table
 from acefit.basis.ladder import extend
-from acefit.files import read_sealed, read_yaml, write_yaml
+from acefit.files import read_yaml, write_yaml
 from acefit.fit.inputs import read_fit_data
 from acefit.fit.restarts import read_result, select_best
 from acefit.fit.run import FitJob, FitOutcome, run_fit
@@ -20,7 +20,6 @@ from acefit.potential.model import Potential
 log = logging.getLogger(__name__)
 
 RUNNING = "running"
-POTENTIAL = "potential.yaml"
 METRIC_KEYS = (
     "rmse_epa",
     "mae_epa",
@@ -84,18 +83,14 @@ def fit(
         potential, (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights), paths_to_shards
     )
     settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory, stream)
-    folder = Path(path_to_result).parent / RUNNING
-    search_folders = tuple(Path(name) for name in fit.get("callback_folders", ()))
-    outcome = run_fit(
-        FitJob(potential, train, test, settings, seed, step, cycle, folder=folder, code=code, search_folders=search_folders)
-    )
-    columns = {name: [row[name] for row in outcome.rows] for name in outcome.rows[0]}
-    starts = [Path(path).with_name(POTENTIAL) for path in paths_to_previous] or [path_to_start, path_to_step]
+    folder, search = Path(path_to_result).parent / RUNNING, tuple(map(Path, fit.get("callback_folders", ())))
+    outcome = run_fit(FitJob(potential, train, test, settings, seed, step, cycle, folder, code, search_folders=search))
+    starts = [_potential_beside(path) for path in paths_to_previous] or [Path(path_to_start), Path(path_to_step)]
     data = (path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights, path_to_summary, *paths_to_shards)
     provenance = made_by("fit", code, *starts, *data)
-    write_table(columns, path_to_metrics, "metrics", provenance)
+    write_table({name: [row[name] for row in outcome.rows] for name in outcome.rows[0]}, path_to_metrics, "metrics", provenance)
     write_potential(outcome.potential, path_to_potential, provenance)
-    about = {"step": step, "cycle": cycle, "seed": seed, "potential_sha256": read_sealed(path_to_potential)[1]["content"]}
+    about = {"step": step, "cycle": cycle, "seed": seed, "potential_sha256": content_digest(path_to_potential)}
     write_yaml({**about, **_describe(outcome, train.structures.n_atoms)}, path_to_result, provenance)
 
 
@@ -103,11 +98,16 @@ def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_
     """Best potential of earlier cycles, or in the first cycle the start extended by the functions of the step."""
     if not paths_to_previous:
         return extend(read_sealed_potential(path_to_start), read_sealed_potential(path_to_step))
-    potentials = [Path(path).with_name(POTENTIAL) for path in paths_to_previous]
+    potentials = [_potential_beside(path) for path in paths_to_previous]
     results = [read_result(*pair) for pair in zip(paths_to_previous, potentials, strict=True)]
     best = potentials[select_best([result["loss"] for result in results])]
     log.info("starting from %s", best)
     return read_sealed_potential(best)
+
+
+def _potential_beside(path_to_result: str | Path) -> Path:
+    """Potential that a cycle wrote beside its result."""
+    return Path(path_to_result).with_name("potential.yaml")
 
 
 def _describe(outcome: FitOutcome, n_atoms: int) -> dict[str, Any]:

@@ -118,3 +118,11 @@ def test_references__refuses(setting, message):
 def test_from_json__refuses(text, message):
     with pytest.raises(DataError, match=message):
         References.from_json(text)
+
+
+def test_references__auto_says_when_compositions_do_not_determine_them(caplog):
+    frames = [Atoms("NiAl", [[0, 0, 0], [0, 0, 2.5 + 0.1 * k]]) for k in range(3)]
+    references = determine_references("auto", StructureSet.from_ase(frames), np.array([-9.0, -9.2, -9.4]))
+    assert references.energies == pytest.approx({"Al": -4.6, "Ni": -4.6}, rel=1e-12)
+    assert "the compositions determine only 1 of 2 reference energies (Al, Ni)" in references.note
+    assert determine_references("auto", make_set(), ENERGIES).note == ""
