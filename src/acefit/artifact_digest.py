@@ -33,14 +33,6 @@ class ColumnDigest:
         return self._digest.digest()
 
 
-def content_digest(columns: Iterable[ColumnDigest]) -> str:
-    """Digest of a table's columns, which notices bytes that were altered without making the file unreadable."""
+def digest_of_columns(columns: Iterable[ColumnDigest]) -> str:
+    """Digest of names, types and values of a table, by which others refer to its content."""
     return hashlib.sha256(b"".join(column.value() for column in columns)).hexdigest()
-
-
-def digest_parts(field: pa.Field, parts: Iterable[pa.Array]) -> ColumnDigest:
-    """Digest of a column whose pieces are at hand."""
-    digest = ColumnDigest(field)
-    for part in parts:
-        digest.update(part)
-    return digest

@@ -6,6 +6,7 @@ which step and which version of acefit wrote it and from what. The meaning of si
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -21,9 +22,9 @@ import pyarrow.parquet as pq
 
 from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
-from acefit.artifact_digest import ColumnDigest, content_digest, digest_parts
-from acefit.errors import ArtifactError
-from acefit.files import CURE, atomic_path
+from acefit.artifact_digest import ColumnDigest, digest_of_columns
+from acefit.errors import ArtifactError, DamagedArtifactError
+from acefit.files import atomic_path, file_digest, read_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _KEY = b"acefit"
 _CONTENT_KEY = b"acefit-content"
 """Metadata of the file, not of its schema: the digest is known when the last row is written."""
+# Digest of the whole file, filled in where zeros were written; Arrow keeps a copy of the metadata that has the zeros
+_SEAL_MARK, _NO_SEAL = b'"seal": "', 64 * "0"
+_BYTES_AT_ONCE = 2**20
+_HEADER_KEYS = {"contract", "schema_version", "acefit_version", "provenance"}
 
 ROWS_PER_GROUP = 2**18
 """Rows that are stored together; so many are in memory where a table is written in pieces."""
@@ -90,7 +95,33 @@ def _metadata(contract: Contract, provenance: Mapping[str, Any] | None) -> dict[
         "schema_version": contract.version,
         "acefit_version": __version__,
         "provenance": dict(provenance or {}),
+        "seal": _NO_SEAL,
     }
+
+
+def _seal_of(path: Path) -> tuple[int, str, str]:
+    """Place of the seal in a Parquet file, what stands there, and the digest of the whole file with zeros in its place."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        n_bytes = file.seek(-8, os.SEEK_END) + 8
+        footer_begin = n_bytes - 8 - int.from_bytes(file.read(4), "little")
+        file.seek(max(footer_begin, 0))
+        footer = file.read()
+        place = footer.find(_SEAL_MARK) + len(_SEAL_MARK)
+        file.seek(0)
+        for begin in range(0, footer_begin, _BYTES_AT_ONCE):
+            digest.update(file.read(min(_BYTES_AT_ONCE, footer_begin - begin)))
+    end = place + len(_NO_SEAL)
+    digest.update(footer[:place] + _NO_SEAL.encode() + footer[end:])
+    return footer_begin + place, footer[place:end].decode("ascii", "replace"), digest.hexdigest()
+
+
+def _seal(path: Path) -> None:
+    """Fill in the seal of a complete file."""
+    place, _, seal = _seal_of(path)
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(seal.encode())
 
 
 def write_table(
@@ -107,7 +138,7 @@ def write_table(
     contract_name : str
         Registered contract, see `acefit.artifact_contracts.CONTRACTS`.
     provenance : mapping, optional
-        JSON-able: the writing ``step``, digests of its ``inputs`` and whatever else explains the content.
+        JSON-able, see `made_by`, and whatever else explains the content.
 
     Raises
     ------
@@ -134,6 +165,7 @@ def open_table(
             writer.finish()
         finally:
             writer.close()
+        _seal(temporary)
 
 
 class TableWriter:
@@ -184,7 +216,7 @@ class TableWriter:
         assert self._file is not None
         if self._waiting:
             self._store(0)
-        self._file.add_key_value_metadata({_CONTENT_KEY: content_digest(self._digests)})
+        self._file.add_key_value_metadata({_CONTENT_KEY: digest_of_columns(self._digests)})
 
     def close(self) -> None:
         """Close the file."""
@@ -225,49 +257,40 @@ def _readable(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
-        raise ArtifactError(f"{path} is not a complete Parquet file ({first}); {CURE}") from error
+        raise DamagedArtifactError(path, f"is not a complete Parquet file ({first})") from error
 
 
-def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
-    raw = (schema.metadata or {}).get(_KEY)
-    if raw is None:
-        raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {CURE}")
-    return json.loads(raw)
+def _header(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
+    """Metadata of a table, with the digest of its content."""
+    raw = (file.schema_arrow.metadata or {}).get(_KEY)
+    content = (file.metadata.metadata or {}).get(_CONTENT_KEY)
+    try:
+        header = None if raw is None else json.loads(raw)
+    except ValueError as error:
+        raise DamagedArtifactError(path, f"has damaged metadata ({error})") from error
+    if not isinstance(header, dict) or not set(header) >= _HEADER_KEYS or content is None:
+        raise DamagedArtifactError(path, "was not written by acefit (no acefit metadata)")
+    return {**header, "content": content.decode("ascii", "replace")}
 
 
-def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> str:
-    """Check columns and metadata of a file against its contract; the digest that its content must have."""
-    header = _check_schema(file.schema_arrow, path, contract)
-    digest = _file_digest(file)
-    if digest is None:
-        written = f"an early acefit {header['acefit_version']} wrote it"
-        raise ArtifactError(f"{path} was altered after acefit wrote it, or {written}: it has no digest of its content; {CURE}")
-    return digest
-
-
-def _file_digest(file: pq.ParquetFile) -> str | None:
-    digest = (file.metadata.metadata or {}).get(_CONTENT_KEY)
-    return None if digest is None else digest.decode()
-
-
-def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str, Any]:
-    """Check columns and metadata of a file against its contract; the metadata."""
-    header = _header(schema, path)
+def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> None:
+    """Check columns and metadata of a file against its contract, and the whole file against its seal."""
+    schema, header = file.schema_arrow, _header(file, path)
     if header["contract"] != contract.name:
-        raise ArtifactError(f"{path} holds a table {header['contract']!r}, not {contract.name!r}; give a file of that kind")
+        raise DamagedArtifactError(path, f"holds a table {header['contract']!r}, not {contract.name!r}")
     if header["schema_version"] != contract.version:
-        raise ArtifactError(
-            f"{path} has version {header['schema_version']} of the table {contract.name!r}, written by acefit "
-            f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {CURE}"
-        )
+        found = f"version {header['schema_version']} of the table {contract.name!r}, written by acefit {header['acefit_version']}"
+        raise DamagedArtifactError(path, f"has {found}; this acefit ({__version__}) reads version {contract.version}")
     known = {column.name: column.dtype for column in contract.columns}
     for name, dtype in known.items():
         if name not in schema.names or schema.field(name).type != _arrow_type(dtype):
-            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {CURE}")
+            raise DamagedArtifactError(path, f"lacks the column {name!r} of type {dtype}")
     unknown = [name for name in schema.names if name not in known]
     if unknown and contract.extra is None:
-        raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {CURE}")
-    return header
+        raise DamagedArtifactError(path, f"has columns that the table {contract.name!r} does not know: {', '.join(unknown)}")
+    _, seal, expected = _seal_of(path)
+    if seal != expected:
+        raise DamagedArtifactError(path, "was altered after acefit wrote it")
 
 
 def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
@@ -288,19 +311,18 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     Raises
     ------
     ArtifactError
-        If the file is missing, truncated, foreign, altered, of another contract or of another version of it.
+        If the file is missing.
+    DamagedArtifactError
+        If it is truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
     with _readable(path), pq.ParquetFile(path) as file:
-        expected = _check_file(file, path, contract)
-        table = file.read()
-    if expected != content_digest(digest_parts(field, table.column(field.name).chunks) for field in table.schema):
-        raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
-    return table
+        _check_file(file, path, contract)
+        return file.read()
 
 
 def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
-    """Check a table as `read_table` does, with little memory: it is read column by column in pieces; its number of rows.
+    """Check a table as `read_table` does, without keeping it in memory; its number of rows.
 
     Raises
     ------
@@ -309,15 +331,8 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
     """
     path, contract = Path(path), _contract(contract_name)
     with _readable(path), pq.ParquetFile(path) as file:
-        expected = _check_file(file, path, contract)
-
-        def parts_of(name: str) -> Iterator[pa.Array]:
-            return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
-
-        content, n_rows = content_digest(digest_parts(f, parts_of(f.name)) for f in file.schema_arrow), file.metadata.num_rows
-    if expected != content:
-        raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
-    return int(n_rows)
+        _check_file(file, path, contract)
+        return int(file.metadata.num_rows)
 
 
 def iterate_arrays(
@@ -392,8 +407,42 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Metadata of a table: contract, schema_version, acefit_version, content (digest) and provenance as given by its writer."""
     path = Path(path)
     with _readable(path), pq.ParquetFile(path) as file:
-        header, digest = _header(file.schema_arrow, path), _file_digest(file)
-    return {**header, "content": digest}
+        return _header(file, path)
+
+
+def made_by(step: str, code: str, *inputs: str | os.PathLike[str]) -> dict[str, Any]:
+    """Provenance of what a step writes: its name, the digest of its code, and those of the content of the files it read."""
+    return {"step": step, "code": code, "inputs": {_short_name(path): content_digest(path) for path in inputs}}
+
+
+def content_digest(path: str | os.PathLike[str]) -> str:
+    """Digest of the content of a table or sealed file, without its metadata, as it stands in them; SHA-256 of any other file.
+
+    Two files with the same content have the same digest, whichever version of the code wrote them.
+    """
+    try:
+        return str((read_provenance(path) if Path(path).suffix == ".parquet" else read_sealed(path)[1])["content"])
+    except DamagedArtifactError:
+        return file_digest(path)
+
+
+def check_made_from(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Check that a table was made from the present content of some files, as far as its metadata name them.
+
+    Raises
+    ------
+    DamagedArtifactError
+        If it was made from others: it belongs to another run.
+    """
+    known = read_provenance(path)["provenance"].get("inputs", {})
+    for name in inputs:
+        if known.get(_short_name(name), content_digest(name)) != content_digest(name):
+            raise DamagedArtifactError(path, f"does not belong to {name}: it was made from another file of this name")
+
+
+def _short_name(path: str | os.PathLike[str]) -> str:
+    """Name of a file with its folder, by which a provenance refers to it."""
+    return "/".join(Path(path).parts[-2:])
 
 
 def to_arrays(table: pa.Table) -> dict[str, np.ndarray]:

@@ -18,7 +18,23 @@ class DataError(AcefitError, ValueError):
 
 
 class ArtifactError(AcefitError, ValueError):
-    """A file written by an earlier stage is missing, truncated, foreign or altered."""
+    """A file written by an earlier stage is missing or does not fit to the others."""
+
+
+class DamagedArtifactError(ArtifactError):
+    """A file of the pipeline is truncated, foreign or altered, so that its stage has to be done again.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    problem : str
+        What is wrong with it, as the predicate of a sentence.
+    """
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(f"{path} {problem}; delete it and run the pipeline again, which writes it anew")
+        self.path, self.problem = str(path), problem
 
 
 class FitError(AcefitError, RuntimeError):

@@ -1,41 +1,66 @@
-"""Atomic writing of files, their digests, and YAML; light, so that a workflow can read a plan without loading NumPy or Arrow."""
+"""Atomic writing of files, seals of text files, digests, and YAML; light, so that a workflow reads a plan without NumPy or Arrow.
 
+A text file of the pipeline, YAML or potential, ends with its *seal*: a comment line with a digest of all else in the file, the
+version of acefit, the step, and digests of code and inputs. Readers of YAML and of potentials skip it; the pipeline checks it.
+"""
+
+import glob
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from acefit import __version__
-from acefit.errors import ArtifactError
+from acefit.errors import ArtifactError, DamagedArtifactError
+from acefit.faults import fault_point
 
-CURE = "delete it and run the pipeline again, which writes it anew"
-"""What to do about a file of the pipeline that cannot be read."""
+SEAL = "# acefit "
+"""Beginning of the last line of a sealed text file; a digest and JSON follow."""
 
-_YAML_HEADER, _YAML_END = "# written by acefit ", "...\n"
+SEAL_VERSION = 1
+"""Version of the meaning of sealed files."""
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], sync: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path` that replaces it when the block ends without an error.
 
-    The content is synchronised to disk before the rename, so that a crash leaves the old file or the new one, never a part.
-    Missing folders are created.
+    The content is synchronised to disk before the rename, so that a crash leaves the old file or the new one, never a part;
+    without `sync` this holds for crashes of the process only. Missing folders are created. What a killed process left of an
+    earlier attempt is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        abandoned.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    fault_point(f"{path.name}/begin")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        fault_point(f"{path.name}/written")
+        if sync:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    fault_point(f"{path.name}/renamed")
+
+
+def set_aside(path: str | os.PathLike[str]) -> Path:
+    """Rename a damaged file or folder to `<name>.damaged`, or with a number if there is one, so that its stage makes it anew."""
+    path = Path(path)
+    names = (path.name + ".damaged" + (f"-{k}" if k > 1 else "") for k in count(1))
+    target = next(aside for aside in map(path.with_name, names) if not aside.exists())
+    path.rename(target)
+    return target
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
@@ -45,11 +70,6 @@ def file_digest(path: str | os.PathLike[str]) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}; run the stage that writes it first") from error
-
-
-def input_digests(*paths: str | os.PathLike[str]) -> dict[str, str]:
-    """Map file name -> digest of the given files, for the provenance of what is made from them."""
-    return {Path(path).name: file_digest(path) for path in paths}
 
 
 def _plain(value: Any) -> Any:
@@ -84,16 +104,68 @@ def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
 _Dumper.add_representer(float, _represent_float)
 
 
-def write_text(text: str, path: str | os.PathLike[str]) -> None:
+def write_text(text: str, path: str | os.PathLike[str], sync: bool = True) -> None:
     """Write a text file atomically, UTF-8."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path, sync) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_yaml(content: Any, path: str | os.PathLike[str]) -> None:
-    """Write YAML atomically, keys in the given order, floats with all their digits.
+def write_sealed(text: str, path: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None, sync: bool = True) -> None:
+    """Write a text file of the pipeline atomically, with its seal as last line.
 
-    A first comment names the writer, and the end-of-document mark at the end shows that nothing was cut off.
+    Parameters
+    ----------
+    text : str
+        Complete lines of a format in which `#` begins a comment.
+    path : path
+    provenance : mapping, optional
+        JSON-able: the writing ``step``, digests of its ``code`` and ``inputs``.
+    sync : bool
+        See `atomic_path`.
+    """
+    seal = {"acefit_version": __version__, "schema_version": SEAL_VERSION, "content": text_digest(text)}
+    line = json.dumps({**seal, "file": Path(path).name, "provenance": dict(provenance or {})}, sort_keys=True)
+    write_text(f"{text}{SEAL}{text_digest(text + line)} {line}\n", path, sync)
+
+
+def read_sealed(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Text without its seal, and what the seal says, of a file that `write_sealed` wrote under this name.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing or cannot be read.
+    DamagedArtifactError
+        If it is cut off, altered, foreign, or of another version.
+    """
+    path = Path(path)
+    try:
+        text, _, last = path.read_bytes().decode("utf-8").rpartition(SEAL)
+        digest, _, line = last.partition(" ")
+        if line.endswith("}\n") and digest != text_digest(text + line[:-1]):
+            raise DamagedArtifactError(path, "was altered after acefit wrote it")
+        seal = json.loads(line) if line.endswith("}\n") else {}
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DamagedArtifactError(path, f"is not a text that acefit wrote ({error})") from error
+    if not seal:
+        raise DamagedArtifactError(path, "is cut off or was not written by acefit: its last line is not a seal")
+    if seal["file"] != path.name or seal["schema_version"] != SEAL_VERSION:
+        what = f"{seal['file']!r} (version {seal['schema_version']})"
+        raise DamagedArtifactError(path, f"holds what was written as {what}, not {path.name!r} (version {SEAL_VERSION})")
+    return text, seal
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_yaml(content: Any, path: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None) -> None:
+    """Write sealed YAML atomically, keys in the given order, floats with all their digits; `provenance` as in `write_sealed`.
 
     Raises
     ------
@@ -104,27 +176,9 @@ def write_yaml(content: Any, path: str | os.PathLike[str]) -> None:
         text = yaml.dump(_plain(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     except yaml.YAMLError as error:
         raise ArtifactError(f"cannot write {path}: {error}") from error
-    write_text(f"{_YAML_HEADER}{__version__}\n{text}{_YAML_END}", path)
+    write_sealed(text, path, provenance)
 
 
 def read_yaml(path: str | os.PathLike[str]) -> Any:
-    """Read a YAML file, written by `write_yaml` or by hand.
-
-    Raises
-    ------
-    ArtifactError
-        If the file is missing, empty, is not YAML, or was written by `write_yaml` and its end is cut off.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ArtifactError(f"{path} is not a readable YAML file ({str(error).splitlines()[0]}); {CURE}") from error
-    if not text.strip():
-        raise ArtifactError(f"{path} is empty; {CURE}")
-    if text.startswith(_YAML_HEADER) and not text.endswith(_YAML_END):
-        raise ArtifactError(f"{path} is cut off before its end; {CURE}")
-    return content
+    """Read a YAML file that `write_yaml` wrote; errors are those of `read_sealed`."""
+    return yaml.load(read_sealed(path)[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

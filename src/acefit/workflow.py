@@ -4,6 +4,7 @@ Rules and paths are not here but under `workflow/`; steps know nothing of Snakem
 """
 
 import ast
+import errno
 import hashlib
 import logging
 import os
@@ -17,10 +18,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from acefit.errors import AcefitError
+from acefit.errors import AcefitError, ArtifactError, DamagedArtifactError
+from acefit.files import read_sealed, read_yaml, set_aside
 
 PACKAGE = Path(__file__).resolve().parent
 """Folder of the installed package, whose sources enter the digests."""
+
+_SYSTEM_FAULTS = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EROFS: "make the file system writable",
+    errno.EACCES: "restore the permission",
+    errno.EPERM: "restore the permission",
+    errno.EIO: "look after the disk or its connection",
+}
+"""Errors of the system that are neither the program's nor the input's fault, and what to do."""
 
 _DISTRIBUTIONS = {"numba": ("numba", "llvmlite"), "yaml": ("PyYAML",)}
 """Distributions behind an imported name, where that is not the one of the same name."""
@@ -121,6 +133,10 @@ def job_context(snakemake: Any, continues: bool = False) -> Iterator[None]:
         logger.debug("done in %.1f s", time.perf_counter() - start)
         if peak := _peak_memory():
             logger.debug("%.1f s of the processor, at most %.0f MB of memory", time.process_time(), peak / 1e6)
+    except DamagedArtifactError as error:
+        logger.error("%s", reject(error, "give the same command again, which makes it anew"))
+        logger.debug("raised at", exc_info=True, extra={"file_only": True})
+        raise SystemExit(1) from None
     except AcefitError as error:
         logger.error("%s", error)
         logger.debug("raised at", exc_info=True, extra={"file_only": True})
@@ -128,7 +144,15 @@ def job_context(snakemake: Any, continues: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         logger.error("interrupted; the same command goes on from here")
         raise SystemExit(130) from None
+    except MemoryError as error:
+        logger.error("out of memory (%s); end other programs, or set fit.max_memory; finished results are kept", error)
+        logger.error("traceback", exc_info=True, extra={"file_only": True})
+        raise SystemExit(1) from None
     except Exception as error:
+        cure = _SYSTEM_FAULTS.get(error.errno or 0) if isinstance(error, OSError) else None
+        if cure is not None:
+            logger.error("%s; %s and give the same command again: finished results are kept", error, cure)
+            raise SystemExit(1) from None
         logger.error("%s: %s (an error of the program, not of your input; traceback in %s)", type(error).__name__, error, path)
         logger.error("traceback", exc_info=True, extra={"file_only": True})
         raise SystemExit(1) from None
@@ -137,6 +161,58 @@ def job_context(snakemake: Any, continues: bool = False) -> Iterator[None]:
         for handler in handlers:
             logging.getLogger().removeHandler(handler)
             handler.close()
+
+
+def reject(error: DamagedArtifactError, cure: str) -> str:
+    """Set the file that an error names aside, so that Snakemake makes it anew; the text that says so and ends with the cure."""
+    try:
+        aside = set_aside(error.path)
+    except OSError as failure:
+        return f"{error} (it could not be set aside: {failure.strerror})"
+    return f"{error.path} {error.problem}; set aside as {aside.name}; {cure}"
+
+
+def damaged_files(run: Path) -> Iterator[DamagedArtifactError]:
+    """Check the final potential of a run, and its ladder with the potentials it names, which the workflow itself relies on.
+
+    All other files are checked by the stages that read them.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run, ``results/<name>``; what is not there yet is no damage.
+
+    Yields
+    ------
+    DamagedArtifactError
+        One per file; for the files of the ladder steps one with the path of their folder, which the basis stage makes as a whole.
+    """
+    basis = run / "basis"
+    if (run / "potential.yaml").exists() and (error := _damage(run / "potential.yaml")):
+        yield error
+    if not (basis / "ladder.yaml").exists():
+        return
+    if error := _damage(basis / "ladder.yaml"):
+        yield error
+        return
+    plan = read_yaml(basis / "ladder.yaml")
+    if (basis / "start.yaml").exists() and (error := _damage(basis / "start.yaml", plan["start"]["sha256"])):
+        yield error
+    for step in plan["steps"]:
+        if (basis / "steps").exists() and (error := _damage(basis / "steps" / step["file"], step["sha256"])):
+            yield DamagedArtifactError(basis / "steps", f"is of no use: {error.path} {error.problem}")
+            return
+
+
+def _damage(path: Path, content: str | None = None) -> DamagedArtifactError | None:
+    """What is wrong with a sealed file, whose content may be known by its digest."""
+    try:
+        found = read_sealed(path)[1]["content"]
+    except DamagedArtifactError as error:
+        return error
+    except ArtifactError:
+        return DamagedArtifactError(path, "is missing or cannot be read")
+    return None if content in (None, found) else DamagedArtifactError(path, "is not the file that the plan of the ladder names")
 
 
 class _Imports(ast.NodeVisitor):

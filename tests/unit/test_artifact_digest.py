@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from acefit.artifact_digest import content_digest, digest_parts
+from acefit.artifact_digest import ColumnDigest, digest_of_columns
 
 COLUMNS = {
     "numbers": pa.array([1.0, 2.0, 3.0]),
@@ -16,7 +16,14 @@ def digest(name, values, sizes=(3,)):
     for size in sizes:
         parts.append(values.slice(first, size))
         first += size
-    return digest_parts(pa.field(name, values.type), parts).value()
+    return column_digest(name, values.type, parts).value()
+
+
+def column_digest(name, kind, parts):
+    found = ColumnDigest(pa.field(name, kind))
+    for part in parts:
+        found.update(part)
+    return found
 
 
 @pytest.mark.parametrize("sizes", [(1, 2), (0, 2, 0, 1), (1, 1, 1)])
@@ -33,6 +40,6 @@ def test_digest__tells_names_types_and_values_apart():
     assert digest("a", flat) != digest("a", pairs)
 
 
-def test_content_digest__notices_the_order_of_columns():
-    first, second = (digest_parts(pa.field(name, pa.int64()), [pa.array([1])]) for name in "ab")
-    assert content_digest([first, second]) != content_digest([second, first])
+def test_digest_of_columns__notices_the_order_of_columns():
+    first, second = (column_digest(name, pa.int64(), [pa.array([1])]) for name in "ab")
+    assert digest_of_columns([first, second]) != digest_of_columns([second, first])

@@ -9,8 +9,11 @@ import pytest
 from acefit import artifacts
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.artifacts import (
+    check_made_from,
     check_table,
+    content_digest,
     iterate_ranges,
+    made_by,
     open_table,
     read_arrays,
     read_frame,
@@ -18,7 +21,8 @@ from acefit.artifacts import (
     read_table,
     write_table,
 )
-from acefit.errors import ArtifactError
+from acefit.errors import ArtifactError, DamagedArtifactError
+from acefit.files import file_digest, write_sealed
 
 PLAIN = Contract(
     "plain",
@@ -157,7 +161,7 @@ def test_read_table__notices_alterations(tmp_path):
         read_table(path, "plain")
     write_table(columns(), path, "plain")
     pq.write_table(pq.read_table(path), path)
-    with pytest.raises(ArtifactError, match=r"or an early acefit \S+ wrote it: it has no digest"):
+    with pytest.raises(DamagedArtifactError, match=r"was altered after acefit wrote it|was not written by acefit"):
         read_table(path, "plain")
 
 
@@ -208,3 +212,32 @@ def test_iterate_ranges__crosses_groups_and_files(tmp_path, monkeypatch, bounds)
 def test_iterate_ranges__names_a_missing_file(tmp_path):
     with pytest.raises(ArtifactError, match="does not exist"):
         next(iterate_ranges([tmp_path / "t"], ["row"], [0, 1]))
+
+
+def test_made_by__names_inputs_by_folder_and_content(tmp_path):
+    paths = [tmp_path / name for name in ("a.parquet", "b.yaml", "c.xyz")]
+    write_table(columns(), paths[0], "plain", {"code": "1"})
+    write_sealed("a: 1\n", paths[1], {"code": "1"})
+    paths[2].write_text("mine")
+    made = made_by("fit", "0123", *paths)
+    assert (made["step"], made["code"]) == ("fit", "0123")
+    assert list(made["inputs"]) == [f"{tmp_path.name}/{path.name}" for path in paths]
+    assert made["inputs"][f"{tmp_path.name}/c.xyz"] == file_digest(paths[2])
+    # Other code that writes the same content changes nothing
+    write_table(columns(), paths[0], "plain", {"code": "2"})
+    write_sealed("a: 1\n", paths[1], {"code": "2"})
+    assert made_by("fit", "0123", *paths) == made
+
+
+def test_check_made_from__recognises_a_table_of_another_run(tmp_path):
+    source, other, table = (tmp_path / name for name in ("source.parquet", "other.yaml", "table.parquet"))
+    write_table(columns(), source, "plain")
+    write_sealed("a: 1\n", other)
+    write_table(columns(), table, "plain", made_by("weights", "", source))
+    check_made_from(table, source, other)
+    write_table(columns(4), source, "plain")
+    with pytest.raises(
+        DamagedArtifactError, match=r"table\.parquet does not belong to .*source\.parquet: it was made from another"
+    ):
+        check_made_from(table, source)
+    assert content_digest(table) != content_digest(source)

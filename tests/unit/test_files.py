@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 import yaml
 
-from acefit.errors import ArtifactError
-from acefit.files import atomic_path, file_digest, input_digests, read_yaml, write_text, write_yaml
+from acefit import files
+from acefit.errors import ArtifactError, DamagedArtifactError
+from acefit.files import (
+    atomic_path,
+    file_digest,
+    read_sealed,
+    read_yaml,
+    set_aside,
+    text_digest,
+    write_sealed,
+    write_text,
+    write_yaml,
+)
 
 HEAVY = {"ase", "matplotlib", "numba", "numpy", "pandas", "pyarrow", "scipy"}
 
@@ -77,25 +88,77 @@ def test_yaml__keeps_order_digits_and_numbers(tmp_path):
     assert np.isnan(read_yaml(tmp_path / "n.yaml"))
 
 
-def test_yaml__notices_missing_broken_empty_and_truncated_files(tmp_path):
+def test_read_sealed__tells_missing_files_from_damaged_ones(tmp_path):
     path = tmp_path / "f.yaml"
-    with pytest.raises(ArtifactError, match=r"f\.yaml does not exist"):
+    with pytest.raises(ArtifactError, match=r"f\.yaml does not exist; run the stage") as caught:
         read_yaml(path)
-    path.write_text("a: [1")
-    with pytest.raises(ArtifactError, match=r"f\.yaml is not a readable YAML file"):
-        read_yaml(path)
-    path.write_text("")
-    with pytest.raises(ArtifactError, match=r"f\.yaml is empty"):
-        read_yaml(path)
+    assert not isinstance(caught.value, DamagedArtifactError)
+    with pytest.raises(ArtifactError, match="cannot read"):
+        read_sealed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: b"", "its last line is not a seal"),
+        (lambda content: b"a: 1\n", "its last line is not a seal"),
+        (lambda content: b"a: 1\n# acefit {}\n", "its last line is not a seal"),
+        (lambda content: b"a: 1\n# acefit 0123 {}\n", "was altered after acefit wrote it"),
+        (lambda content: content[: len(content) // 2], "its last line is not a seal"),
+        (lambda content: content[:-1], "its last line is not a seal"),
+        (lambda content: content.replace(b"b: 2", b"b: 3"), "was altered after acefit wrote it"),
+        (lambda content: b"# mine\n" + content, "was altered after acefit wrote it"),
+        (lambda content: b"\xff" + content, r"is not a text that acefit wrote \("),
+        (lambda content: content.replace(b"f.yaml", b"g.yaml"), "was altered after acefit wrote it"),
+    ],
+)
+def test_read_sealed__recognises_damage(tmp_path, damage, message):
+    path = tmp_path / "f.yaml"
     write_yaml({"a": 1, "b": 2}, path)
-    path.write_text(path.read_text().replace("b: 2\n...\n", ""))
-    with pytest.raises(ArtifactError, match=r"f\.yaml is cut off"):
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DamagedArtifactError, match=message) as caught:
         read_yaml(path)
+    assert caught.value.path == str(path)
+    assert str(caught.value).endswith("delete it and run the pipeline again, which writes it anew")
 
 
-def test_yaml__reads_files_written_by_hand(tmp_path):
-    (tmp_path / "f.yaml").write_text("a: 1\n")
-    assert read_yaml(tmp_path / "f.yaml") == {"a": 1}
+def test_read_sealed__refuses_other_names_and_versions(tmp_path, monkeypatch):
+    write_sealed("a: 1\n", tmp_path / "g.yaml")
+    (tmp_path / "g.yaml").rename(tmp_path / "f.yaml")
+    with pytest.raises(DamagedArtifactError, match=r"holds what was written as 'g\.yaml' \(version 1\), not 'f\.yaml'"):
+        read_sealed(tmp_path / "f.yaml")
+    monkeypatch.setattr(files, "SEAL_VERSION", 9)
+    write_sealed("a: 1\n", tmp_path / "f.yaml")
+    monkeypatch.undo()
+    with pytest.raises(DamagedArtifactError, match=r"'f\.yaml' \(version 9\), not 'f\.yaml' \(version 1\)"):
+        read_sealed(tmp_path / "f.yaml")
+
+
+def test_write_sealed__says_where_the_text_comes_from(tmp_path):
+    write_sealed("a: 1\n", tmp_path / "f", {"step": "basis", "code": "0123", "inputs": {"x": "4567"}})
+    text, seal = read_sealed(tmp_path / "f")
+    assert text == "a: 1\n"
+    assert seal["content"] == text_digest(text)
+    assert seal["provenance"] == {"step": "basis", "code": "0123", "inputs": {"x": "4567"}}
+    assert {"acefit_version", "schema_version", "file"} < set(seal)
+
+
+def test_set_aside__loses_nothing(tmp_path):
+    for k in range(3):
+        (tmp_path / "f").write_text(str(k))
+        set_aside(tmp_path / "f")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "f.damaged": "0",
+        "f.damaged-2": "1",
+        "f.damaged-3": "2",
+    }
+
+
+def test_atomic_path__removes_what_a_killed_process_left(tmp_path):
+    (tmp_path / ".t.0123.part").write_text("half")
+    (tmp_path / ".other.0123.part").write_text("half")
+    write_text("x", tmp_path / "t")
+    assert {path.name for path in tmp_path.iterdir()} == {"t", ".other.0123.part"}
 
 
 def test_write_yaml__refuses_objects(tmp_path):
@@ -107,6 +170,5 @@ def test_digests__are_those_of_the_content(tmp_path):
     write_text("abc", tmp_path / "f")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert file_digest(tmp_path / "f") == digest
-    assert input_digests(tmp_path / "f") == {"f": digest}
     with pytest.raises(ArtifactError, match="cannot read"):
         file_digest(tmp_path / "g")

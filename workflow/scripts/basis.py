@@ -6,6 +6,8 @@ from acefit.workflow import job_context
 with job_context(snakemake):
     basis(
         **snakemake.params.settings,
+        paths_to_potentials=snakemake.input.potentials,
+        code=snakemake.params.code,
         path_to_target=snakemake.output.target,
         path_to_functions=snakemake.output.functions,
         path_to_ladder=snakemake.output.ladder,

@@ -6,6 +6,7 @@ from acefit.workflow import job_context
 with job_context(snakemake):
     predict(
         **snakemake.params.settings,
+        code=snakemake.params.code,
         path_to_potential=snakemake.input.potential,
         path_to_structures=snakemake.input.structures,
         path_to_atoms=snakemake.input.atoms,

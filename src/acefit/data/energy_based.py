@@ -73,6 +73,8 @@ class EnergyBasedPolicy:
             raise DataError("weighting: give nfit or n_lower and n_upper, not all of them")
         if self.wlow is not None and not 0 <= self.wlow <= 1:
             raise DataError(f"weighting: wlow is {self.wlow}; it is a share from 0 to 1")
+        if self.DE == 0 or self.DF == 0:
+            raise DataError("weighting: DE and DF must not be 0, else the lowest energy or a zero force has an infinite weight")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> EnergyBasedPolicy:

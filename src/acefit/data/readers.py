@@ -195,7 +195,8 @@ def iterate_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | 
         cure = "mend or remove it, or set data.on_bad_structure: leave_out"
         raise DataError(f"{first_bad}{more}; {cure}")
     if not n_structures:
-        raise DataError("no structure to fit remains; give data.filename a file with usable structures")
+        names = ", ".join(str(file["path"]) for file in files)
+        raise DataError(f"no structure to fit remains of {names or 'no file'}; give data.filename a file with usable structures")
 
 
 @dataclass(frozen=True)

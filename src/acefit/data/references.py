@@ -24,6 +24,9 @@ from acefit.errors import DataError
 ISOLATION = 6.0
 """Å; a single atom without a periodic image closer than this counts as isolated."""
 
+RANK_TOLERANCE = 1e-10
+"""Singular values of the numbers of atoms below this part of the largest count as zero."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,11 +42,14 @@ class References:
         Added per atom, eV.
     mode : str
         Where they come from: map, number, auto, isolated or table.
+    note : str
+        What the user should know about them; empty if nothing.
     """
 
     energies: dict[str, float]
     shift: float
     mode: str
+    note: str = ""
 
     def to_json(self) -> str:
         """Map element -> energy with the entry ``shift`` as JSON, the form stored in the metadata of potentials."""
@@ -197,12 +203,20 @@ def _fit_references(elements: list[str], composition: Composition, raw_energies:
     if not len(known):
         raise DataError("reference_energy: auto needs total energies (column 'energy'), and no structure has one")
     counts, n_atoms = composition.counts[known], composition.n_atoms[known]
-    energies = np.linalg.pinv(counts, rcond=1e-10) @ raw_energies[known]
+    energies = np.linalg.pinv(counts, rcond=RANK_TOLERANCE) @ raw_energies[known]
     residual = raw_energies[known] - counts @ energies
     volumes = composition.volumes[known] / n_atoms
     dilute = int(np.argmax(volumes))
     shift = -residual[dilute] / n_atoms[dilute] if volumes[dilute] > 0 else 0.0
-    return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto")
+    rank = int(np.linalg.matrix_rank(counts, rtol=RANK_TOLERANCE))
+    note = ""
+    if rank < len(elements):
+        note = (
+            f"reference_energy: auto: the compositions determine only {rank} of {len(elements)} reference energies "
+            f"({', '.join(elements)}); of all solutions the one of the smallest energies is taken. Fits of these data do not "
+            "depend on it; for other compositions give a map, or add structures of other compositions"
+        )
+    return References(dict(zip(elements, map(float, energies), strict=True)), float(shift), "auto", note)
 
 
 def _isolated_references(elements: list[str], composition: Composition, raw_energies: NDArray[np.float64]) -> References:
@@ -232,6 +246,8 @@ def _table_references(name: str, elements: list[str]) -> References:
             table = {row["element"].strip(): float(row["energy"]) for row in rows}
         except ValueError as error:
             raise DataError(f"{path}: {error}; energies must be numbers of eV") from error
+    if not np.isfinite(list(table.values())).all():
+        raise DataError(f"{path}: energies must be finite numbers of eV")
     missing = [element for element in elements if element not in table]
     if missing:
         raise DataError(f"{path} has no reference energy of {', '.join(missing)}; add it")

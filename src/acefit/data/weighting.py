@@ -169,6 +169,11 @@ def _finish(draft: Draft, structures: StructureSet) -> Weighting:
         atoms = atom_rows(structures.offsets, members)
         part = normalized(structures.select(members), draft.energy[members], draft.force[atoms])
         weights.energy[members], weights.force[atoms], weights.stress[members] = part.energy, part.force, part.stress
+    train = subsets == "train"
+    if not (weights.energy[train].any() or weights.force[train[structures.structure_of_atom]].any()):
+        raise DataError(
+            "all weights of the training set are 0, so that there is nothing to fit; give some of its energies or forces a weight"
+        )
     return Weighting(weights, tuple(draft.subsets), tuple(draft.reasons), draft.effective, tuple(draft.tiers), draft.source)
 
 

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.errors import FitError
+from acefit.faults import fault_point
 from acefit.fit.adam import AdamState
 from acefit.fit.quasi_newton import Vector
 
@@ -270,7 +271,15 @@ class EvaluationLog:
             self._sync_seconds = self._synced - now
 
     def _write(self, content: bytes) -> None:
-        view = memoryview(content)
+        # in two parts, between which tests let the process die
+        half = len(content) // 2
+        fault_point(f"{self.path.name}/begin")
+        self._write_all(memoryview(content)[:half])
+        fault_point(f"{self.path.name}/middle")
+        self._write_all(memoryview(content)[half:])
+        fault_point(f"{self.path.name}/written")
+
+    def _write_all(self, view: memoryview) -> None:
         while view:
             n_written = os.pwrite(self._descriptor, view, self._end)
             self._end += n_written

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from acefit.artifacts import read_arrays
+from acefit.artifacts import check_made_from, read_arrays
 from acefit.data.pairs import open_pairs
 from acefit.data.storage import read_structures
 from acefit.data.weights import Weights
@@ -56,6 +56,8 @@ def read_fit_data(
             f"{paths_to_weights[0]} or {paths_to_weights[1]} does not belong to {paths_to_dataset[0]}; "
             "run the weights stage again"
         )
+    for path in paths_to_weights:
+        check_made_from(path, *paths_to_dataset)
     weights = Weights(energy=table["w_energy"], force=atoms["w_force"], stress=table["w_stress"])
     dataset = FitData(structures, neighbors, weights, table["effective_energy"])
     subsets: list[FitData | None] = []

@@ -40,6 +40,12 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 IGNORED_OPTIONS = ("disp", "iprint", "verbose", "return_all", "eps", "finite_diff_rel_step", "maxiter")
 REMEMBERED = 4
 MAX_NON_FINITE = 100
+SHORTEST_STEP = 1e-150
+DIVERGED = 1e10
+"""A minimisation whose loss is this many times that of its start is beyond hope."""
+
+SMALL_LOSS = 1e-8
+"""Losses of a start below this count as this, so that a good start may get a little worse."""
 
 
 class HasGradient(Protocol):
@@ -58,6 +64,9 @@ class HasGradient(Protocol):
 
 Evaluate = Callable[[Vector], HasGradient]
 Callback = Callable[[int, Vector, HasGradient], None]
+Explain = Callable[[HasGradient], str]
+"""Says in words where an evaluation is not finite."""
+
 Minibatches = Callable[[int], Iterable[Evaluate]]
 """Estimates of the loss by the minibatches of the epoch with a number (from 1)."""
 
@@ -100,8 +109,9 @@ def minimize(
     minibatches: Minibatches | None = None,
     memory: StateMemory | None = None,
     scales: NDArray[np.float64] | None = None,
+    explain: Explain | None = None,
 ) -> Minimum:
-    """Minimise a loss over its trainable parameters.
+    """Minimise a loss over its trainable parameters; the best point, also if the loss diverged or was not finite any more.
 
     Parameters
     ----------
@@ -127,27 +137,26 @@ def minimize(
         Where Adam keeps its state after each epoch of minibatches (trainable parameters).
     scales : float64, shape (n,), or None
         Units in which the method sees the parameters (and the tolerances of its gradient); None: all 1.
+    explain : callable or None
+        What an evaluation that is not finite suffers from, for the error at the start.
 
     Raises
     ------
     FitError
-        Unknown method or option, nothing trainable, loss not finite at the start or at `MAX_NON_FINITE` trial points in a row.
+        Unknown method or option, nothing trainable, loss not finite at the start.
     """
     mask, chosen = _checked_mask(np.shape(x0), trainable), check_options(method, options)
     began = time.perf_counter()
-    objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback, scales)
-    start = objective.reduced_start
-    if objective.begin() or maxiter <= 0:
-        # a callback that stopped it here has left its own reason
-        outcome = Outcome(start, "maxiter reached", False, 0)
-    elif method in ("BFGS", "ScaledBFGS"):
-        chosen = {key: value for key, value in chosen.items() if key not in SCALES}
-        outcome = minimize_bfgs(objective, start, maxiter=maxiter, options=BfgsOptions(**chosen), accept=objective.accept)
-    elif method == "Adam":
-        outcome = _minimize_adam(objective, start, maxiter, AdamOptions(**chosen), minibatches, memory)
-    else:
-        outcome = _minimize_scipy(objective, start, method, maxiter, chosen)
+    objective = _Objective(evaluate, np.asarray(x0, dtype=np.float64), mask, callback, scales, explain)
+    try:
+        outcome = _run_method(objective, method, maxiter, chosen, minibatches, memory)
+    except _HopelessError as end:
+        outcome = Outcome(objective.reduced_start, f"stopped: {end}", False, objective.iterations)
     return objective.result(outcome, time.perf_counter() - began)
+
+
+class _HopelessError(Exception):
+    """Ends a minimisation that cannot get any better; its text is the reason."""
 
 
 def _checked_mask(shape: tuple[int, ...], trainable: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -209,8 +218,10 @@ class _Objective:
         mask: NDArray[np.bool_],
         callback: Callback | None,
         scales: Vector | None = None,
+        explain: Explain | None = None,
     ) -> None:
         self._evaluate = evaluate
+        self._explain = explain
         self._scales = None if scales is None else scales[mask]
         self._base = x0
         self._mask = mask
@@ -219,7 +230,7 @@ class _Objective:
         self._non_finite_in_a_row = 0
         self._anchor: tuple[Vector, float, Vector] | None = None
         self.reduced_start = x0[mask].copy() if self._scales is None else x0[mask] / self._scales
-        self.best_x, self.best_value = x0.copy(), math.inf
+        self.best_x, self.best_value, self.start_value = x0.copy(), math.inf, math.inf
         self.iterations = self.evaluations = self.non_finite = 0
         self.seconds = 0.0
         self.stop_reason: str | None = None
@@ -243,9 +254,9 @@ class _Objective:
             self._non_finite_in_a_row = 0
             if self._anchor is None:
                 self._anchor = (z.copy(), value, gradient)
-                self.best_value = value
+                self.best_value = self.start_value = value
             return value, gradient
-        self._report_non_finite(value)
+        self._report_non_finite(value, evaluation)
         return math.inf, np.zeros_like(z)
 
     def with_barrier(self, z: Vector) -> tuple[float, Vector]:
@@ -260,7 +271,8 @@ class _Objective:
         origin, level, slope = self._anchor
         step = np.asarray(z, dtype=np.float64) - origin
         height = 10.0 * max(abs(float(step @ slope)), 0.1 * abs(level), np.finfo(float).tiny)
-        return level + height, 2.0 * height / max(float(step @ step), np.finfo(float).tiny) * step
+        length = max(float(np.linalg.norm(step)), SHORTEST_STEP)
+        return level + height, (2.0 * height / length) * (step / length)
 
     def epochs(self, minibatches: Minibatches) -> Epochs:
         """Minibatches as functions of the trainable parameters."""
@@ -274,7 +286,7 @@ class _Objective:
         value, gradient = float(estimate.value), self._reduced_gradient(estimate.gradient)
         if math.isfinite(value) and np.isfinite(gradient).all():
             return value, gradient
-        self._report_non_finite(value)
+        self._report_non_finite(value, estimate)
         return math.inf, np.zeros_like(z)
 
     def begin(self) -> bool:
@@ -297,14 +309,25 @@ class _Objective:
             if value < self.best_value:
                 self.best_x, self.best_value = self.full(z), value
         self._tell(z)
+        if value > DIVERGED * max(self.start_value, SMALL_LOSS):
+            raise _HopelessError(
+                f"diverging, the loss of iteration {self.iterations} is {value:.3g} (start {self.start_value:.3g}, best "
+                f"{self.best_value:.3g}); the best point is kept; take shorter steps (learning_rate) or another optimizer"
+            )
 
     def result(self, outcome: Outcome, seconds: float) -> Minimum:
         """Best point and how the minimisation ended."""
+        reason, converged = self.stop_reason or outcome.reason, outcome.converged and self.stop_reason is None
+        if converged and self._non_finite_in_a_row:
+            # the method took a step that a wall made short for one at a minimum
+            reason, converged = f"stopped: the loss is not finite around the best point, which is kept ({reason})", False
+        if self.iterations and not outcome.converged and not self.best_value < self.start_value:
+            reason += f"; none of {self.iterations} iterations improved on the start, which is kept"
         return Minimum(
             x=self.best_x,
             value=self.best_value,
-            reason=self.stop_reason or outcome.reason,
-            converged=outcome.converged and self.stop_reason is None,
+            reason=reason,
+            converged=converged,
             iterations=self.iterations,
             evaluations=self.evaluations,
             non_finite=self.non_finite,
@@ -335,19 +358,41 @@ class _Objective:
             self._recent.popitem(last=False)
         return evaluation
 
-    def _report_non_finite(self, value: float) -> None:
+    def _report_non_finite(self, value: float, evaluation: HasGradient) -> None:
         self.non_finite += 1
         self._non_finite_in_a_row += 1
         if self._anchor is None:
+            where = "" if self._explain is None else self._explain(evaluation)
             raise FitError(
-                f"the loss of the start potential is not finite (value {value}); look for atoms that are much too close together "
-                "or for reference values that are not finite, or start from smaller coefficients"
+                f"the loss of the start potential is not finite (value {value}{where}); look for atoms that are much too close "
+                "together or for reference values that are not finite, or start from smaller coefficients"
             )
         if self._non_finite_in_a_row >= MAX_NON_FINITE:
-            raise FitError(
+            raise _HopelessError(
                 f"the loss was not finite at {MAX_NON_FINITE} trial points in a row after iteration {self.iterations}; "
-                f"the last good point has a loss of {self.best_value:.6g}; choose another optimizer or more regularisation"
+                f"the best point, loss {self.best_value:.6g}, is kept; choose another optimizer or more regularisation"
             )
+
+
+def _run_method(
+    objective: _Objective,
+    method: str,
+    maxiter: int,
+    options: dict[str, Any],
+    minibatches: Minibatches | None,
+    memory: StateMemory | None,
+) -> Outcome:
+    """Run the method with a name on checked options."""
+    start = objective.reduced_start
+    if objective.begin() or maxiter <= 0:
+        # a callback that stopped it here has left its own reason
+        return Outcome(start, "maxiter reached", False, 0)
+    if method in ("BFGS", "ScaledBFGS"):
+        chosen = BfgsOptions(**{key: value for key, value in options.items() if key not in SCALES})
+        return minimize_bfgs(objective, start, maxiter=maxiter, options=chosen, accept=objective.accept)
+    if method == "Adam":
+        return _minimize_adam(objective, start, maxiter, AdamOptions(**options), minibatches, memory)
+    return _minimize_scipy(objective, start, method, maxiter, options)
 
 
 def _minimize_adam(

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from acefit.faults import fault_point
 from acefit.fit.callbacks import Callbacks
 from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, ReplayedLoss
 from acefit.fit.metrics import ErrorMeter, Row, loss_parts, text_header, text_row
@@ -206,6 +207,7 @@ class Recorder:
         return self.seconds_evaluating / max(self._loss.n_evaluations, 1)
 
     def _record_new(self, iteration: int, x: Vector, evaluation: HasGradient) -> dict[str, Any]:
+        fault_point("iteration")
         is_shown = iteration % self._display_step == 0
         # what comes from the log has no predictions: the run died between the evaluation and the end of its iteration
         complete: Any = self._train.loss(x) if isinstance(evaluation, LoggedEvaluation) else evaluation
@@ -218,6 +220,7 @@ class Recorder:
             self._write_text_files()
         for row in rows:
             # one system call per line, so that a reader never meets half a line
+            fault_point(TEXT_FILES[row["subset"]])
             os.write(self._files[row["subset"]], text_row(row).encode())
         self._report(rows, is_shown)
         reason = None
@@ -229,7 +232,7 @@ class Recorder:
 
     def _write_potential(self, x: Vector, loss: float) -> None:
         began = time.perf_counter()
-        write_potential(self._layout.apply(x).with_metadata(_loss=repr(loss)), self._folder / "potential.yaml")
+        write_potential(self._layout.apply(x).with_metadata(_loss=repr(loss)), self._folder / "potential.yaml", sync=False)
         now = time.perf_counter()
         self._next_writing = now + (now - began) / WRITING_SHARE
 
@@ -258,5 +261,6 @@ class Recorder:
                 continue
             path = self._folder / name
             text = text_header() + "".join(text_row(row) for row in self.rows if row["subset"] == subset)
+            fault_point(f"{name}/anew")
             path.write_text(text, encoding="utf-8")
             self._files[subset] = os.open(path, os.O_WRONLY | os.O_APPEND)

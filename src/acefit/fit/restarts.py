@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.errors import FitError
+from acefit.errors import DamagedArtifactError, FitError
+from acefit.files import read_sealed, read_yaml
 
 SMALLEST_SCALE = 0.01
 """Relative noise treats smaller coefficients as if they had this size."""
@@ -85,6 +87,20 @@ def perturb(
     else:
         new = x + perturbation.noise_absolute_sigma * draws
     return np.where(moved, new, x)
+
+
+def read_result(path_to_result: str | Path, path_to_potential: str | Path) -> dict[str, Any]:
+    """Result of a finished cycle, whose potential must be the one that was written with it.
+
+    Raises
+    ------
+    ArtifactError
+        If one of the files cannot be used, or the potential is of another fit.
+    """
+    result: dict[str, Any] = read_yaml(path_to_result)
+    if result["potential_sha256"] != read_sealed(path_to_potential)[1]["content"]:
+        raise DamagedArtifactError(path_to_potential, f"is not the potential that {path_to_result} describes")
+    return result
 
 
 def select_best(losses: Sequence[float]) -> int:

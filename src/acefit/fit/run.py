@@ -25,11 +25,12 @@ from acefit.evaluation.threads import default_threads
 from acefit.fit.batch import N_SHARES
 from acefit.fit.callbacks import Callbacks, load_callbacks
 from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, content_digest
+from acefit.fit.diagnosis import explain_non_finite
 from acefit.fit.loss import Loss, LossSettings
 from acefit.fit.memory import SetSize, check_memory, choose_streaming, estimate_memory, optimizer_bytes, resident_bytes
 from acefit.fit.metrics import ErrorMeter, Reference, Row, low_energy_set
 from acefit.fit.minibatches import BatchPlan, DivisibleLoss, epochs_of, plan_batches
-from acefit.fit.optimizers import SCALES, Minibatches, Minimum, minimize
+from acefit.fit.optimizers import SCALES, Explain, Minibatches, Minimum, minimize
 from acefit.fit.processes import (
     ALONE,
     DividedLoss,
@@ -235,7 +236,8 @@ def run_fit(job: FitJob) -> FitOutcome:
     with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask, plan)) as evaluations:
         if evaluations.n_evaluations:
             log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
-        train = _training_meter(job, layout, plan)
+        data = job.train if plan is None else job.train.select(plan.shuffled(job.train.structures.n_structures))
+        train = _meter(job, layout, data, "train", None if plan is None else plan.n_blocks)
         loss = ReplayedLoss(train.loss, evaluations)
         minibatches = None if plan is None else epochs_of(cast(DivisibleLoss, train.loss), plan)
         recorder = Recorder(
@@ -250,7 +252,8 @@ def run_fit(job: FitJob) -> FitOutcome:
             progress=Progress(job.train.structures.n_atoms, settings.maxiter),
             display_step=settings.display_step,
         )
-        found, metrics = _minimize(job, loss, recorder, x0, mask, minibatches, LoggedStates(evaluations))
+        explain = partial(explain_non_finite, structures=data.structures)
+        found, metrics = _minimize(job, loss, recorder, x0, mask, minibatches, LoggedStates(evaluations), explain)
     dismiss(job.processes, layout.n_parameters)
     report_end(found, recorder)
     fitted = layout.apply(found.x).with_metadata(_loss=repr(found.value), _fit_cycles=str(job.cycle + 1))
@@ -276,6 +279,7 @@ def _minimize(
     mask: NDArray[np.bool_],
     minibatches: Minibatches | None,
     memory: LoggedStates,
+    explain: Explain,
 ) -> tuple[Minimum, dict[str, Row]]:
     """Minimise; the minimum and the metrics of its point, subset -> row."""
     settings = job.settings
@@ -291,6 +295,7 @@ def _minimize(
             minibatches=minibatches,
             memory=memory,
             scales=optimizer_scales(job),
+            explain=explain,
         )
         return found, recorder.finish(found.x)
     finally:
@@ -364,16 +369,10 @@ def report_end(found: Minimum, recorder: Recorder) -> None:
         "%s after %d iterations, %d evaluations; loss %.6e; %.1f s, %.0f %% of this run outside the loss (optimiser, files)",
         found.reason, found.iterations, found.evaluations, found.value, recorder.seconds, share,
     )  # fmt: skip
+    if found.reason.startswith("stopped: ") or "improved on the start" in found.reason:
+        log.warning("%s", found.reason)
     if found.non_finite:
         log.info("%d trial points had a loss that is not finite and were left by shorter steps", found.non_finite)
-
-
-def _training_meter(job: FitJob, layout: ParameterLayout, plan: BatchPlan | None) -> Meter:
-    """Loss and metrics of the training set; for minibatches in random order and in blocks."""
-    if plan is None:
-        return _meter(job, layout, job.train, "train")
-    order = plan.shuffled(job.train.structures.n_structures)
-    return _meter(job, layout, job.train.select(order), "train", plan.n_blocks)
 
 
 def _meter(job: FitJob, layout: ParameterLayout, data: FitData, subset: str, n_blocks: int | None = None) -> Meter:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.errors import PotentialError
+from acefit.files import read_sealed
 from acefit.potential.checks import check_element, check_potential
 from acefit.potential.model import NO_CORE, Block, Bond, Embedding, Function, Potential, pair_key
 from acefit.potential.yaml_text import (
@@ -81,6 +82,17 @@ def read_potential(path: str | Path) -> Potential:
     except (OSError, UnicodeDecodeError) as error:
         raise PotentialError(f"{path}: cannot be read as a text file ({error})") from None
     return parse_potential(text, str(path))
+
+
+def read_sealed_potential(path: str | Path) -> Potential:
+    """Read a potential that a stage wrote.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, or not as acefit wrote it (`acefit.files.read_sealed`).
+    """
+    return parse_potential(read_sealed(path)[0], str(path))
 
 
 def parse_potential(text: str, source: str = "potential") -> Potential:

@@ -5,37 +5,28 @@ The text is rendered directly, because the current potential is written again an
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from acefit.basis.order import sort_canonically
+from acefit.files import write_sealed
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential, pair_key
 from acefit.potential.shapes import Shape, needed_by_block_rule, resize_bond, shape_of
 from acefit.potential.yaml_text import quote
 
 
-def write_potential(potential: Potential, path: str | Path) -> None:
-    """Write atomically, functions regrouped and in canonical order (the layout of a fitted potential)."""
-    write_atomically(format_potential(potential), path)
+def write_potential(
+    potential: Potential, path: str | Path, provenance: Mapping[str, Any] | None = None, sync: bool = True
+) -> None:
+    """Write atomically and sealed (`write_sealed`), functions in canonical order (the layout of a fitted potential)."""
+    write_sealed(format_potential(potential), path, provenance, sync)
 
 
-def write_configuration(potential: Potential, path: str | Path) -> None:
-    """Write atomically, blocks and functions in stored order (the layout of a constructed basis)."""
-    write_atomically(format_potential(potential, canonical=False), path)
-
-
-def write_atomically(text: str, path: str | Path) -> None:
-    """Replace the file at once, so that a reader never meets half a potential."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def write_configuration(potential: Potential, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write atomically and sealed, blocks and functions in stored order (the layout of a constructed basis)."""
+    write_sealed(format_potential(potential, canonical=False), path, provenance)
 
 
 def format_potential(potential: Potential, canonical: bool = True) -> str:

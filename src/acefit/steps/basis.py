@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import write_table
+from acefit.artifacts import made_by, write_table
 from acefit.basis.keys import check_keys
 from acefit.basis.ladder import LadderPlan, build_plan, power_order
-from acefit.files import write_text, write_yaml
-from acefit.potential.bbasis import format_potential
+from acefit.files import text_digest, write_sealed, write_yaml
+from acefit.potential.bbasis import format_potential, write_configuration
 from acefit.potential.combine import resolve_potential
 from acefit.potential.model import Potential
 from acefit.potential.parameters import parameter_layout
@@ -24,6 +23,8 @@ def basis(
     potential: str | Mapping[str, Any],
     fit: Mapping[str, Any],
     seed: int | None,
+    paths_to_potentials: Sequence[str | Path] = (),
+    code: str = "",
     path_to_target: str | Path,
     path_to_functions: str | Path,
     path_to_ladder: str | Path,
@@ -37,6 +38,8 @@ def basis(
     potential : file name or `potential:` section
     fit : may hold `ladder_step`, `ladder_type` and `ladder_mode`
     seed : for random initial coefficients; None means 42
+    paths_to_potentials : files that `potential` names, for the provenance
+    code : digest of the code, for the provenance
     path_to_target : potential to write, the complete basis in construction order
     path_to_functions : table to write (contract `functions`), one row per function of the last step
     path_to_ladder : YAML to write, the plan: `steps` with file, sha256 of its content, sizes, and functions added per block
@@ -53,17 +56,18 @@ def basis(
     plan = build_plan(
         target, initial, fit.get("ladder_step"), fit.get("ladder_type") or "body_order", fit.get("ladder_mode") or "block"
     )
-    write_text(format_potential(target, canonical=False), path_to_target)
+    provenance = made_by("basis", code, *paths_to_potentials)
+    write_configuration(target, path_to_target, provenance)
     start = format_potential(plan.start)
-    write_text(start, path_to_start)
-    steps = _write_steps(plan, Path(path_to_steps))
+    write_sealed(start, path_to_start, provenance)
+    steps = _write_steps(plan, Path(path_to_steps), provenance)
     description = {key: fit.get(key) for key in FIT_KEYS}
-    entry = {"sha256": _digest(start), **_sizes(plan.start)}
-    write_yaml({"ladder": description, "start": entry, "target": _sizes(target), "steps": steps}, path_to_ladder)
-    write_table(_function_table(plan), path_to_functions, "functions", {"step": "basis"})
+    entry = {"sha256": text_digest(start), **_sizes(plan.start)}
+    write_yaml({"ladder": description, "start": entry, "target": _sizes(target), "steps": steps}, path_to_ladder, provenance)
+    write_table(_function_table(plan), path_to_functions, "functions", provenance)
 
 
-def _write_steps(plan: LadderPlan, folder: Path) -> list[dict[str, Any]]:
+def _write_steps(plan: LadderPlan, folder: Path, provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Write one potential per step; the entries of the plan describe them."""
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("step-*.yaml"):
@@ -72,15 +76,10 @@ def _write_steps(plan: LadderPlan, folder: Path) -> list[dict[str, Any]]:
     for step in plan.steps:
         text = format_potential(step.potential)
         name = f"step-{step.number:02d}.yaml"
-        write_text(text, folder / name)
+        write_sealed(text, folder / name, provenance)
         added = {" ".join(elements): len(functions) for elements, functions in step.added.items()}
-        entries.append({"file": name, "sha256": _digest(text), **_sizes(step.potential), "added": added})
+        entries.append({"file": name, "sha256": text_digest(text), **_sizes(step.potential), "added": added})
     return entries
-
-
-def _digest(text: str) -> str:
-    """SHA-256 of the file that holds this text."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sizes(potential: Potential) -> dict[str, int]:

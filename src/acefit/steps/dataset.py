@@ -28,6 +28,7 @@ def dataset(
     files: Sequence[Mapping[str, str]],
     reading: Mapping[str, Any],
     reference_energy: Any,
+    code: str = "",
     path_to_structures: str | Path,
     path_to_atoms: str | Path,
     path_to_references: str | Path,
@@ -42,6 +43,8 @@ def dataset(
         Fields of `acefit.data.readers.ReadingOptions`.
     reference_energy : mapping, number, str or None
         See `acefit.data.references.determine_references`; None: the files have corrected energies.
+    code : str
+        Digest of the code, for the provenance.
     path_to_structures, path_to_atoms : path
         Tables to write (contracts `structures` and `atoms`).
     path_to_references : path
@@ -53,7 +56,9 @@ def dataset(
         If files or structures cannot be used, or there is no energy to fit.
     """
     inputs = [{"path": str(file["path"]), "sha256": file_digest(file["path"])} for file in files]
-    provenance = {"step": "dataset", "inputs": inputs}
+    tables = [reference_energy] if isinstance(reference_energy, str) and Path(reference_energy).is_file() else []
+    digests = {entry["path"]: entry["sha256"] for entry in inputs} | {path: file_digest(path) for path in tables}
+    provenance = {"step": "dataset", "code": code, "inputs": digests}
     with open_table(path_to_atoms, "atoms", provenance) as table_of_atoms:
         found = _read(files, ReadingOptions(**reading), table_of_atoms)
         columns, references = _subtract_references(found, reference_energy)
@@ -75,6 +80,7 @@ def dataset(
             "warnings": warnings,
         },
         path_to_references,
+        provenance,
     )
     logger.info("%d structures, %d atoms, %d left out", n_structures, n_atoms, len(found.left_out))
 
@@ -128,6 +134,7 @@ def _subtract_references(found: _Found, setting: Any) -> tuple[dict[str, Any], R
 def _find_oddities(found: _Found, columns: Mapping[str, Any], references: References | None) -> list[str]:
     """Describe what the user should know about the data although it can be used."""
     warnings = [f"left out: {item}" for item in found.left_out]
+    warnings += [references.note] if references and references.note else []
     for report in found.files:
         missing = {"energy": report.n_without_energy, "forces": report.n_without_forces}
         warnings += [f"{report.source}: {n} structures without {what}" for what, n in missing.items() if n]

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acefit.artifacts import write_table
+from acefit.artifacts import content_digest, made_by, write_table
 from acefit.basis.ladder import extend
-from acefit.files import file_digest, read_yaml, write_yaml
+from acefit.files import read_yaml, write_yaml
 from acefit.fit.inputs import read_fit_data
 from acefit.fit.metrics import Row
 from acefit.fit.processes import ALONE, Processes
-from acefit.fit.restarts import select_best
+from acefit.fit.restarts import read_result, select_best
 from acefit.fit.run import FitJob, FitOutcome, assist_fit, run_fit
 from acefit.fit.settings import FitSettings
-from acefit.potential.bbasis import read_potential, write_potential
+from acefit.potential.bbasis import read_sealed_potential, write_potential
 from acefit.potential.model import Potential
 
 log = logging.getLogger(__name__)
@@ -86,26 +86,34 @@ def fit(
     dataset, weights = (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights)
     train, test = read_fit_data(potential, dataset, weights, paths_to_shards, processes)
     settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory, stream)
-    folder = Path(path_to_result).parent / RUNNING
-    callbacks = tuple(Path(name) for name in fit.get("callback_folders", ()))
-    job = FitJob(potential, train, test, settings, seed, step, cycle, folder, code, search_folders=callbacks, processes=processes)
+    folder, search = Path(path_to_result).parent / RUNNING, tuple(map(Path, fit.get("callback_folders", ())))
+    job = FitJob(potential, train, test, settings, seed, step, cycle, folder, code, search_folders=search, processes=processes)
     if processes.rank:
         assist_fit(job)
         return
     outcome = run_fit(job)
-    inputs = {"step": file_digest(path_to_step), "start": file_digest(path_to_start), "weights": file_digest(path_to_weights)}
-    write_table(_columns(outcome.rows), path_to_metrics, "metrics", {"step": "fit", "inputs": inputs})
-    write_potential(outcome.potential, path_to_potential)
-    write_yaml({"step": step, "cycle": cycle, "seed": seed, **_describe(outcome, train.structures.n_atoms)}, path_to_result)
+    starts = [_potential_beside(path) for path in paths_to_previous] or [Path(path_to_start), Path(path_to_step)]
+    provenance = made_by("fit", code, *starts, *dataset, *weights, path_to_summary, *paths_to_shards)
+    write_table(_columns(outcome.rows), path_to_metrics, "metrics", provenance)
+    write_potential(outcome.potential, path_to_potential, provenance)
+    about = {"step": step, "cycle": cycle, "seed": seed, "potential_sha256": content_digest(path_to_potential)}
+    write_yaml({**about, **_describe(outcome, train.structures.n_atoms)}, path_to_result, provenance)
 
 
 def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_to_previous: Sequence[str | Path]) -> Potential:
     """Best potential of earlier cycles, or in the first cycle the start extended by the functions of the step."""
     if not paths_to_previous:
-        return extend(read_potential(path_to_start), read_potential(path_to_step))
-    best = Path(paths_to_previous[select_best([read_yaml(path)["loss"] for path in paths_to_previous])])
-    log.info("starting from %s", best.with_name("potential.yaml"))
-    return read_potential(best.with_name("potential.yaml"))
+        return extend(read_sealed_potential(path_to_start), read_sealed_potential(path_to_step))
+    potentials = [_potential_beside(path) for path in paths_to_previous]
+    results = [read_result(*pair) for pair in zip(paths_to_previous, potentials, strict=True)]
+    best = potentials[select_best([result["loss"] for result in results])]
+    log.info("starting from %s", best)
+    return read_sealed_potential(best)
+
+
+def _potential_beside(path_to_result: str | Path) -> Path:
+    """Potential that a cycle wrote beside its result."""
+    return Path(path_to_result).with_name("potential.yaml")
 
 
 def _columns(rows: list[Row]) -> dict[str, list[Any]]:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from acefit.artifacts import open_table
+from acefit.artifacts import made_by, open_table
 from acefit.data.neighborlists import build, shard_bounds
 from acefit.data.storage import pair_columns, shard_header
 from acefit.data.stored import open_dataset
 from acefit.data.structures import consecutive_ranges
 from acefit.errors import DataError
-from acefit.files import input_digests
 
 ATOMS_AT_ONCE = 2**11
 """Atoms whose pairs are in memory together."""
@@ -28,6 +27,7 @@ def neighborlists(
     cutoff: float,
     shard: int,
     n_shards: int,
+    code: str = "",
     path_to_shard: str | Path,
 ) -> None:
     """Write the neighbour list of shard `shard` of `n_shards`.
@@ -40,6 +40,8 @@ def neighborlists(
         Å.
     shard, n_shards : int
         Number of this part, from 0, and of all parts: consecutive structures with about equal numbers of atoms.
+    code : str
+        Digest of the code, for the provenance.
     path_to_shard : path
         Table to write (contract `neighborlist`).
 
@@ -54,8 +56,7 @@ def neighborlists(
     first, last = shard_bounds(dataset.atoms_per_structure, n_shards)[shard : shard + 2]
     bounds = first + consecutive_ranges(dataset.atoms_per_structure[first:last], ATOMS_AT_ONCE)
     provenance = {
-        "step": "neighborlists",
-        "inputs": input_digests(path_to_structures, path_to_atoms),
+        **made_by("neighborlists", code, path_to_structures, path_to_atoms),
         "shard": shard_header((first, last), cutoff, dataset.geometry_digest()),
     }
     n_lonely = n_pairs = 0

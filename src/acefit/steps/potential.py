@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from acefit import __version__
-from acefit.artifacts import read_arrays
+from acefit.artifacts import check_made_from, made_by, read_arrays
 from acefit.data.pairs import open_pairs
 from acefit.data.storage import read_structures
 from acefit.errors import ArtifactError
 from acefit.files import read_yaml
 from acefit.fit.repulsion import Distances, shortest_distances, with_automatic_repulsion
-from acefit.potential.bbasis import read_potential, write_potential
+from acefit.potential.bbasis import read_sealed_potential, write_potential
 from acefit.potential.model import Potential
 
 # bookkeeping of a running fit
@@ -27,6 +27,7 @@ def potential(
     *,
     repulsion: str | None,
     metadata: Mapping[str, Any] | None,
+    code: str = "",
     path_to_selected: str | Path,
     path_to_structures: str | Path,
     path_to_atoms: str | Path,
@@ -43,6 +44,7 @@ def potential(
     ----------
     repulsion : `auto` for ZBL below the shortest training distance of each pair, None to leave the potential as fitted
     metadata : entries of the configuration, stored as text
+    code : digest of the code, for the provenance
     path_to_selected : potential of the last ladder step
     path_to_structures, path_to_atoms, paths_to_shards : dataset and neighbour lists
     path_to_references : YAML of the dataset stage, whose reference energies are stored
@@ -56,7 +58,7 @@ def potential(
     PotentialError
         If a bond has no outer switching width for the ZBL term.
     """
-    fitted = read_potential(path_to_selected)
+    fitted = read_sealed_potential(path_to_selected)
     if repulsion == "auto":
         distances = _training_distances(fitted, (path_to_structures, path_to_atoms), path_to_weights, paths_to_shards)
         fitted = with_automatic_repulsion(fitted, distances)
@@ -66,7 +68,9 @@ def potential(
     if reference_energy is not None:
         own["reference_energy"] = reference_energy
     given = {str(key): str(value) for key, value in (metadata or {}).items()}
-    write_potential(replace(fitted, metadata={**kept, **given, **own}), path_to_potential)
+    used = (path_to_structures, path_to_atoms, path_to_weights, *paths_to_shards) if repulsion == "auto" else ()
+    provenance = made_by("potential", code, path_to_selected, path_to_references, *used)
+    write_potential(replace(fitted, metadata={**kept, **given, **own}), path_to_potential, provenance)
 
 
 def _training_distances(
@@ -80,6 +84,7 @@ def _training_distances(
     table = read_arrays(path_to_weights, "weights")
     if not np.array_equal(table["structure"], structures.ids):
         raise ArtifactError(f"{path_to_weights} does not belong to {paths_to_dataset[0]}; run the weights stage again")
+    check_made_from(path_to_weights, *paths_to_dataset)
     chosen = np.flatnonzero(table["subset"] == "train")
     pairs = open_pairs(paths_to_shards, structures).select(chosen)
     return shortest_distances(fitted, structures.select(chosen), pairs)

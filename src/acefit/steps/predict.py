@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.analysis.predictions import Labels, build_tables, find_low_energy
-from acefit.artifacts import check_table, iterate_ranges, open_table, read_arrays
+from acefit.artifacts import check_made_from, check_table, iterate_ranges, made_by, open_table, read_arrays
 from acefit.basis.compiled import compile_potential
 from acefit.data.stored import StoredDataset, StoredNeighbors, open_dataset, open_neighborlist
 from acefit.errors import ArtifactError
 from acefit.evaluation.parts import plan_parts
 from acefit.evaluation.predict import build_prediction_layout, predict_layout
-from acefit.files import input_digests
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import read_sealed_potential
 from acefit.potential.model import Potential
 
 LabelsOf = Callable[[NDArray[np.int64]], Iterator[Labels]]
@@ -34,6 +33,7 @@ def predict(
     path_to_predicted_structures: str | Path,
     path_to_predicted_atoms: str | Path,
     tables: bool = False,
+    code: str = "",
 ) -> None:
     """Evaluate a potential on the train, test and excluded structures of a dataset, of which only a part is in memory.
 
@@ -51,6 +51,8 @@ def predict(
         Tables to write (contracts `predicted_structures` and `predicted_atoms`).
     tables : bool
         Use tabulated radial functions instead of analytic ones.
+    code : str
+        Digest of the code, for the provenance.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def predict(
     DataError
         If a prediction is not finite.
     """
-    potential = read_potential(path_to_potential)
+    potential = read_sealed_potential(path_to_potential)
     dataset = open_dataset(path_to_structures, path_to_atoms)
     neighbors = open_neighborlist(paths_to_shards, dataset)
     if neighbors.cutoff < potential.cutoff:
@@ -68,10 +70,8 @@ def predict(
             "run the neighborlists stage with the cutoff of the potential"
         )
     labels_of = _open_labels(dataset, path_to_weights, path_to_atom_weights)
-    provenance = {
-        "step": "predict",
-        "inputs": input_digests(path_to_potential, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights),
-    }
+    inputs = (path_to_potential, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights, *paths_to_shards)
+    provenance = made_by("predict", code, *inputs)
     with (
         open_table(path_to_predicted_structures, "predicted_structures", provenance) as all_structures,
         open_table(path_to_predicted_atoms, "predicted_atoms", provenance) as all_atoms,
@@ -100,6 +100,8 @@ def _open_labels(dataset: StoredDataset, path_to_weights: str | Path, path_to_at
     """Read subsets and weights of the structures, check that they are those of the dataset; labels of ranges of structures."""
     structures, weights = dataset.table, read_arrays(path_to_weights, "weights")
     n_atoms = check_table(path_to_atom_weights, "weights_atoms")
+    for path in (path_to_weights, path_to_atom_weights):
+        check_made_from(path, dataset.path_to_structures)
     if not np.array_equal(weights["structure"], structures["structure"]) or n_atoms != dataset.offsets[-1]:
         raise ArtifactError(
             f"{path_to_weights} or {path_to_atom_weights} does not have the structures of {dataset.path_to_structures}, each "

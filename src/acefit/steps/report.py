@@ -20,7 +20,7 @@ from acefit.analysis.report_page import Background, format_report
 from acefit.artifacts import read_arrays, read_frame
 from acefit.errors import ArtifactError
 from acefit.files import file_digest, read_yaml, write_text
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import read_sealed_potential
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def _read_run(
     if len(measured) < len(paths_to_benchmarks):
         log.warning("%d jobs have no benchmark file and are missing from the timing", len(paths_to_benchmarks) - len(measured))
     timing = tabulate_timing([(_job_name(path), _read_benchmark(path)) for path in measured])
-    return RunData(name, read_potential(path_to_potential), predictions, metrics, cycles, timing), reasons
+    return RunData(name, read_sealed_potential(path_to_potential), predictions, metrics, cycles, timing), reasons
 
 
 def _job_name(path: Path) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from acefit.artifacts import read_arrays, write_table
+from acefit.artifacts import made_by, read_arrays, write_table
 from acefit.data.split import split_structures
-from acefit.files import input_digests
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +17,7 @@ def split(
     test_size: float | None,
     stratify: bool,
     seed: int | None,
+    code: str = "",
     path_to_split: str | Path,
 ) -> None:
     """Write which structures are for training and which for testing.
@@ -28,6 +28,8 @@ def split(
         Table of the dataset stage.
     test_size, stratify, seed
         See `acefit.data.split.split_structures`.
+    code : str
+        Digest of the code, for the provenance.
     path_to_split : path
         Table to write (contract `split`).
 
@@ -40,7 +42,7 @@ def split(
     result = split_structures(list(structures["role"]), list(structures["group"]), test_size, seed, stratify)
     if test_size is not None and not len(result.test):
         logger.warning("data.test_size %g of %d structures is less than one: no test set", test_size, len(result.subsets))
-    provenance = {"step": "split", "inputs": input_digests(path_to_structures)}
+    provenance = made_by("split", code, path_to_structures)
     columns = {"structure": structures["structure"], "subset": list(result.subsets), "reason": list(result.reasons)}
     write_table(columns, path_to_split, "split", provenance)
     logger.info("%d structures for training, %d for testing", len(result.train), len(result.test))

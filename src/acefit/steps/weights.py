@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from acefit.artifacts import read_arrays
+from acefit.artifacts import check_made_from, made_by, read_arrays
 from acefit.data.storage import Dataset, read_dataset
 from acefit.data.weighting import assign_weights, automatic_kappa
 from acefit.data.weights import Weighting, write_weights
 from acefit.errors import ArtifactError, DataError
-from acefit.files import input_digests, write_yaml
+from acefit.files import write_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ def weights(
     weighting: Mapping[str, Any] | None,
     ignore_weights: bool,
     aug_factor: float,
+    path_to_given: str | Path | None = None,
+    code: str = "",
     path_to_weights: str | Path,
     path_to_atom_weights: str | Path,
     path_to_summary: str | Path,
@@ -46,6 +48,10 @@ def weights(
         Apply the policy even if the data bring weights.
     aug_factor : float
         Factor on the weights of augmented structures.
+    path_to_given : path or None
+        File with weights that `weighting` names, for the provenance.
+    code : str
+        Digest of the code, for the provenance.
     path_to_weights, path_to_atom_weights : path
         Tables to write (contracts `weights` and `weights_atoms`).
     path_to_summary : path
@@ -62,10 +68,12 @@ def weights(
     division = read_arrays(path_to_split, "split")
     if not np.array_equal(division["structure"], data.structures.ids):
         raise ArtifactError(f"{path_to_split} does not belong to {path_to_structures}; run the split stage again")
+    check_made_from(path_to_split, path_to_structures)
     result = assign_weights(data, tuple(division["subset"]), weighting, ignore_weights, aug_factor)
-    provenance = {"step": "weights", "inputs": input_digests(path_to_structures, path_to_atoms, path_to_split)}
+    given = [path_to_given] if path_to_given else []
+    provenance = made_by("weights", code, path_to_structures, path_to_atoms, path_to_split, *given)
     write_weights(result, data.structures, path_to_weights, path_to_atom_weights, provenance)
-    write_yaml(_summary(data, result), path_to_summary)
+    write_yaml(_summary(data, result), path_to_summary, provenance)
 
 
 def _summary(data: Dataset, result: Weighting) -> dict[str, Any]:

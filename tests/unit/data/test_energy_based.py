@@ -140,6 +140,8 @@ def test_policy__accepts_none_and_the_unused_cutoff():
         ({"n_lower": 3}, "both n_lower and n_upper"),
         ({"n_lower": 3, "n_upper": 3, "nfit": 6}, "give nfit or n_lower and n_upper"),
         ({"wlow": 1.5}, r"wlow is 1\.5"),
+        ({"DE": 0}, "DE and DF must not be 0"),
+        ({"DF": 0.0}, "DE and DF must not be 0"),
         ({"DElo": 1.5}, "has no parameter DElo; it has DE, DElow"),
     ],
 )

@@ -131,3 +131,11 @@ def test_join_compositions__is_the_composition_of_all():
         assert np.array_equal(getattr(joined, name), getattr(Composition.of(whole), name))
     for name in ("numbers", "counts"):
         assert np.array_equal(getattr(joined.select(np.array([4, 0])), name), getattr(Composition.of(whole.select([4, 0])), name))
+
+
+def test_references__auto_says_when_compositions_do_not_determine_them(caplog):
+    frames = [Atoms("NiAl", [[0, 0, 0], [0, 0, 2.5 + 0.1 * k]]) for k in range(3)]
+    references = determine_references("auto", Composition.of(StructureSet.from_ase(frames)), np.array([-9.0, -9.2, -9.4]))
+    assert references.energies == pytest.approx({"Al": -4.6, "Ni": -4.6}, rel=1e-12)
+    assert "the compositions determine only 1 of 2 reference energies (Al, Ni)" in references.note
+    assert determine_references("auto", Composition.of(make_set()), ENERGIES).note == ""

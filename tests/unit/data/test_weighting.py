@@ -142,3 +142,10 @@ def test_automatic_kappa__needs_numbers_that_differ():
     same = replace(structures, energies=structures.atoms_per_structure, forces=np.zeros((10, 3)))
     with pytest.raises(DataError, match="energies or forces that differ"):
         automatic_kappa(same)
+
+
+def test_weights__all_zero_are_an_error():
+    data = make_data(weight_factors=np.array([0.0, 0.0, 1.0, 1.0]))
+    assert assign_weights(data, ("train", "train", "train", "test")).weights.energy.tolist() == [0, 0, 1, 1]
+    with pytest.raises(DataError, match="all weights of the training set are 0"):
+        assign_weights(data, ("train", "train", "test", "test"))

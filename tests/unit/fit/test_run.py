@@ -18,7 +18,7 @@ from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import format_potential, read_potential
 from acefit.potential.parameters import parameter_layout, parameter_vector
 from models import random_potential, random_structures
-from standins import small_data, small_job, stochastic_job
+from standins import AnalyticLoss, small_data, small_job, stochastic_job
 
 TIMES = ("time", "evaluation_time")
 
@@ -284,10 +284,50 @@ def test_stochastic_fit__with_losses_that_are_not_finite_is_resumed_bitwise(tmp_
     assert format_potential(resumed.potential) == format_potential(whole.potential)
 
 
-def test_stochastic_fit__minibatches_that_stay_not_finite_are_an_error(tmp_path):
+def test_stochastic_fit__minibatches_that_stay_not_finite_end_it_at_the_best_point(tmp_path, caplog):
     job = stochastic_job(tmp_path, is_bad=lambda x, is_minibatch: is_minibatch)
-    with pytest.raises(FitError, match="the loss was not finite at 100 trial points in a row after iteration 0"):
-        run_fit(job)
+    with caplog.at_level(logging.WARNING):
+        outcome = run_fit(job)
+    assert outcome.minimum.reason in caplog.text
+    assert outcome.minimum.reason.startswith("stopped: the loss was not finite at 100 trial points in a row after iteration 0")
+    np.testing.assert_array_equal(parameter_vector(outcome.potential), parameter_vector(job.potential))
+
+
+def nan_from(number):
+    """Loss that is not a number from an evaluation on, in the predictions of the second structure."""
+
+    class Broken(AnalyticLoss):
+        def __call__(self, x):
+            found = super().__call__(x)
+            if self.calls < number:
+                return found
+            energies = found.energies.copy()
+            energies[1] = np.nan
+            return found._replace(value=float("nan"), terms={"energy": float("nan"), "l1": 0.0}, energies=energies)
+
+    return lambda potential, data, settings, with_gradient, n_blocks: (Broken if with_gradient else AnalyticLoss)(data)
+
+
+def test_run_fit__start_that_is_not_finite_is_explained(tmp_path):
+    with pytest.raises(FitError) as caught:
+        run_fit(small_job(tmp_path, make_loss=nan_from(1)))
+    assert "value nan; not finite are the terms energy; predictions fail for 1 structures:" in str(caught.value)
+    assert "(shortest distance 2.3 Å)" in str(caught.value)
+
+
+def test_run_fit__loss_that_breaks_down_keeps_the_last_good_potential(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        outcome = run_fit(small_job(tmp_path, make_loss=nan_from(9)))
+    found = outcome.minimum
+    assert not found.converged
+    assert found.non_finite > 0
+    best = min(row["loss"] for row in outcome.rows if row["subset"] == "train")
+    assert found.value == best < outcome.rows[0]["loss"]
+    assert outcome.potential.metadata["_loss"] == repr(best)
+    kept = parameter_vector(read_potential(tmp_path / "potential.yaml"))
+    np.testing.assert_array_equal(kept, parameter_vector(outcome.potential))
+    again = run_fit(small_job(tmp_path, make_loss=nan_from(9)))
+    assert format_potential(again.potential) == format_potential(outcome.potential)
 
 
 def test_stochastic_fit__another_seed_takes_another_path(tmp_path, caplog):

@@ -3,8 +3,16 @@ from dataclasses import replace
 import pytest
 
 from acefit.basis.expansion import build_target
+from acefit.files import read_sealed
 from acefit.potential.bbasis_read import parse_potential, read_potential
-from acefit.potential.bbasis_write import complete_blocks, format_function, format_potential, regroup, write_atomically
+from acefit.potential.bbasis_write import (
+    complete_blocks,
+    format_function,
+    format_potential,
+    regroup,
+    write_configuration,
+    write_potential,
+)
 from acefit.potential.model import Block, Function
 from acefit.potential.shapes import Shape, resize_bond, shape_of
 from bases import TWO_ELEMENTS, section, shape
@@ -82,10 +90,11 @@ def test_format_potential__is_yaml_with_an_element_that_reads_as_a_truth_value()
     assert parse_potential(format_potential(potential)).elements == ("No",)
 
 
-def test_write_atomically__leaves_the_old_file_when_it_fails(tmp_path):
-    path = tmp_path / "potential.yaml"
-    write_atomically("old", path)
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically("\ud800", path)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+def test_write_potential__seals_what_stages_read(potential, tmp_path):
+    write_potential(potential, tmp_path / "potential.yaml", {"step": "fit"})
+    text, seal = read_sealed(tmp_path / "potential.yaml")
+    assert text == format_potential(potential)
+    assert seal["provenance"] == {"step": "fit"}
+    assert format_potential(read_potential(tmp_path / "potential.yaml")) == text
+    write_configuration(potential, tmp_path / "start.yaml")
+    assert read_sealed(tmp_path / "start.yaml")[0] == format_potential(potential, canonical=False)

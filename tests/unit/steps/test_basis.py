@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from acefit.artifacts import read_frame
+from acefit.artifacts import content_digest, read_frame
 from acefit.errors import ConfigError
-from acefit.files import file_digest, read_yaml
+from acefit.files import read_sealed, read_yaml
 from acefit.potential.bbasis import read_potential
 from acefit.potential.parameters import parameter_vector
 from acefit.steps.basis import basis
@@ -36,12 +36,12 @@ def test_basis__writes_the_plan_and_every_step(tmp_path):
     for number, step in enumerate(plan["steps"]):
         path = tmp_path / "steps" / step["file"]
         assert step["file"] == f"step-{number:02d}.yaml"
-        assert step["sha256"] == file_digest(path)
+        assert step["sha256"] == content_digest(path)
         potential = read_potential(path)
         assert potential.n_functions == step["n_functions"]
         assert parameter_vector(potential).size == step["n_parameters"]
     assert read_potential(tmp_path / "start.yaml").n_functions == 0
-    assert plan["start"]["sha256"] == file_digest(tmp_path / "start.yaml")
+    assert plan["start"]["sha256"] == content_digest(tmp_path / "start.yaml")
     assert sum(plan["steps"][0]["added"].values()) == 6
 
 
@@ -59,7 +59,7 @@ def test_basis__lists_every_function_with_its_step(tmp_path):
 def test_basis__without_ladder_has_one_step_that_is_the_target(tmp_path):
     plan = run(tmp_path, fit={"ladder_step": None, "ladder_type": None, "ladder_mode": None})
     assert len(plan["steps"]) == 1
-    assert (tmp_path / "start.yaml").read_text() == (tmp_path / "steps" / "step-00.yaml").read_text()
+    assert read_sealed(tmp_path / "start.yaml")[0] == read_sealed(tmp_path / "steps" / "step-00.yaml")[0]
     assert set(read_frame(tmp_path / "functions.parquet", "functions")["step"]) == {-1}
 
 

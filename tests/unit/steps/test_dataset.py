@@ -48,7 +48,7 @@ def test_dataset__subtracts_references_and_says_where_all_comes_from(tmp_path):
     assert report["files"][0]["sha256"] == file_digest(path)
     assert report["left_out"] == []
     provenance = read_provenance(tmp_path / "out-structures")["provenance"]
-    assert provenance == {"step": "dataset", "inputs": [{"path": path, "sha256": file_digest(path)}]}
+    assert provenance == {"step": "dataset", "code": "", "inputs": {path: file_digest(path)}}
 
 
 def test_dataset__references_come_from_training_data_only(tmp_path):

@@ -6,12 +6,11 @@ from ase import Atoms
 from ase.build import bulk
 
 from acefit import artifacts
-from acefit.artifacts import read_provenance
+from acefit.artifacts import content_digest, read_provenance
 from acefit.data.neighborlists import build
 from acefit.data.storage import Dataset, read_neighborlist, write_dataset, write_shard
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
-from acefit.files import file_digest
 from acefit.steps import neighborlists as step
 from acefit.steps.neighborlists import neighborlists
 
@@ -40,7 +39,7 @@ def test_neighborlists__shards_together_are_the_list(tmp_path, n_shards, caplog)
     assert np.array_equal(read.vectors, whole.vectors)
     assert np.array_equal(read.j, whole.j)
     provenance = read_provenance(paths[0])["provenance"]
-    assert provenance["inputs"] == {"s": file_digest(tmp_path / "s"), "a": file_digest(tmp_path / "a")}
+    assert provenance["inputs"] == {f"{tmp_path.name}/{name}": content_digest(tmp_path / name) for name in "sa"}
 
 
 def test_neighborlists__refuses_shards_that_do_not_exist(tmp_path):

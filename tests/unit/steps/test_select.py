@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from acefit.artifacts import read_frame
+from acefit.artifacts import content_digest, read_frame
 from acefit.errors import ArtifactError
-from acefit.files import write_yaml
+from acefit.files import read_sealed, write_sealed, write_yaml
 from acefit.steps.select import select
 
 
@@ -14,8 +14,10 @@ def write_cycles(folder, losses):
     results, potentials = [], []
     for cycle, loss in enumerate(losses):
         result, potential = folder / f"result-{cycle}.yaml", folder / f"potential-{cycle}.yaml"
+        write_sealed(f"potential of cycle {cycle}\n", potential)
         write_yaml(
             {
+                "potential_sha256": content_digest(potential),
                 "step": 2,
                 "cycle": cycle,
                 "loss": loss,
@@ -29,7 +31,6 @@ def write_cycles(folder, losses):
             },
             result,
         )
-        potential.write_text(f"potential of cycle {cycle}\n")
         results.append(result)
         potentials.append(potential)
     return {"paths_to_results": results, "paths_to_potentials": potentials}
@@ -45,7 +46,7 @@ def targets(folder):
 
 def test_select__takes_the_lowest_loss_and_tabulates_all(tmp_path):
     select(**write_cycles(tmp_path, [0.5, 0.2, math.nan]), **targets(tmp_path))
-    assert (tmp_path / "best.yaml").read_text() == "potential of cycle 1\n"
+    assert read_sealed(tmp_path / "best.yaml")[0] == "potential of cycle 1\n"
     cycles = read_frame(tmp_path / "cycles.parquet", "cycles")
     assert list(cycles["selected"]) == [False, True, False]
     assert list(cycles["step"]) == [2, 2, 2]
@@ -58,7 +59,7 @@ def test_select__keeps_all_members_of_an_ensemble(tmp_path):
     select(**write_cycles(tmp_path, [0.5, 0.2]), **targets(tmp_path), ensemble=True)
     names = sorted(path.name for path in (tmp_path / "ensemble").iterdir())
     assert names == ["ensemble_potential_0.yaml", "ensemble_potential_1.yaml"]
-    assert (tmp_path / "ensemble" / names[0]).read_text() == "potential of cycle 0\n"
+    assert read_sealed(tmp_path / "ensemble" / names[0])[0] == "potential of cycle 0\n"
 
 
 def test_select__needs_pairs_of_files(tmp_path):

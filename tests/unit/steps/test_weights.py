@@ -5,13 +5,13 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.artifacts import read_arrays, read_provenance, write_table
+from acefit.artifacts import content_digest, read_arrays, read_provenance, write_table
 from acefit.data.storage import Dataset, write_dataset
 from acefit.data.structures import StructureSet
 from acefit.data.weighting import automatic_kappa
 from acefit.data.weights import read_weights
 from acefit.errors import ArtifactError
-from acefit.files import file_digest, read_yaml
+from acefit.files import read_yaml
 from acefit.steps.weights import weights
 
 
@@ -55,7 +55,7 @@ def test_weights__uniform(tmp_path):
     assert summary["n_atoms"] == {"train": 16, "test": 8, "excluded": 0}
     assert read_arrays(tmp_path / "wa", "weights_atoms")["atom"].tolist() == list(range(24))
     inputs = read_provenance(tmp_path / "w")["provenance"]["inputs"]
-    assert inputs == {name: file_digest(tmp_path / name) for name in ("s", "a", "split")}
+    assert inputs == {f"{tmp_path.name}/{name}": content_digest(tmp_path / name) for name in ("s", "a", "split")}
 
 
 def test_weights__energy_based_selection_is_recorded(tmp_path, caplog):
