@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.errors import FitError
+from acefit.errors import DamagedArtifactError, FitError
 from acefit.files import read_yaml, write_yaml
 from acefit.fit.metrics import (
     LARGEST_METRICS,
@@ -261,10 +261,12 @@ def read_speeds(path: Path, processes: Processes) -> list[float] | None:
     """Speeds of as many processes that an earlier run of this fit has measured; with them it goes on to the same sums."""
     found: list[float] | None = None
     if processes.rank == 0 and path.exists():
-        content = read_yaml(path)
-        speeds = content.get("speeds") if isinstance(content, dict) else None
-        if isinstance(speeds, list) and len(speeds) == processes.size and all(isinstance(s, float) and s > 0 for s in speeds):
-            found = speeds
+        try:
+            speeds = read_yaml(path)["speeds"]
+        except DamagedArtifactError as error:
+            log.warning("%s; speeds are measured again", error)
+            speeds = []
+        found = speeds if len(speeds) == processes.size else None
     return processes.share(found)
 
 

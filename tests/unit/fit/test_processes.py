@@ -158,11 +158,18 @@ def test_even_speeds__leave_the_shares_alone(tmp_path):
     assert read_yaml(path) == {"speeds": [1.0] * 3}
 
 
-@pytest.mark.parametrize("text", ["speeds: [1.0]\n", "speeds: [1.0, -2.0]\n", "speeds: [1.0, x]\n", "other\n", "- 1\n"])
-def test_read_speeds__ignores_what_does_not_fit(tmp_path, text):
+def test_read_speeds__ignores_those_of_other_numbers_of_processes(tmp_path):
     path = tmp_path / "processes.yaml"
-    path.write_text(text)
+    write_yaml({"speeds": [1.0, 2.0, 3.0]}, path)
     assert together(2, lambda processes: read_speeds(path, processes)) == [None, None]
+    assert together(3, lambda processes: read_speeds(path, processes)) == [[1.0, 2.0, 3.0]] * 3
+
+
+def test_read_speeds__ignores_a_damaged_file(tmp_path, caplog):
+    path = tmp_path / "processes.yaml"
+    path.write_text("speeds: [1.0, 2.0]\n")
+    assert together(2, lambda processes: read_speeds(path, processes)) == [None, None]
+    assert "speeds are measured again" in caplog.text
 
 
 def test_uneven_shares__are_dealt_again(tmp_path, monkeypatch, alone):
