@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help example test e2e slurm lint docs bench clean
+.PHONY: help example test e2e faults slurm lint docs bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test: $(VENV)/.test ## run all tests
 
 e2e: $(VENV)/.test ## run only the tests that run the whole workflow
 	$(BIN)/python -m pytest -m e2e
+
+faults: $(VENV)/.test ## inject faults into many whole runs and print a table (half an hour; some need root)
+	$(BIN)/python -m pytest -m faults -s
 
 slurm: $(VENV)/.test ## run the tests that start a Slurm of their own (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pip install --quiet --editable '.[slurm,test]'

@@ -13,7 +13,7 @@ HEAD = """# Artifacts
 
 Tables are Parquet files, small metadata YAML. Where they are: [workflow](workflow.md). Any Parquet reader opens them; the file's
 metadata (key `acefit`, JSON) hold the kind of table and its version, the units, the step and version of acefit that wrote it, and
-digests of its inputs:
+digests of its content, of the code and of the inputs:
 
 ```python
 import json
@@ -25,7 +25,17 @@ table = pd.read_parquet(path)
 about = json.loads(pq.read_schema(path).metadata[b"acefit"])
 ```
 
-`acefit.artifacts.read_table` also checks the columns and notices altered values. The same input gives the same bytes.
+`acefit.artifacts.read_table` also checks the columns and, by a digest of the whole file, that nothing was altered. The same input
+gives the same bytes.
+
+YAML files and potentials end with a comment that says the same about them, after a digest of the whole file:
+
+```yaml
+# acefit <digest> {"acefit_version": …, "content": …, "file": …, "provenance": {"code": …, "inputs": …, "step": …}, "schema_version": 1}
+```
+
+Other programs skip it. A potential may be edited at will once it is yours: files that the configuration names are never checked
+for it. What happens to damaged files of the pipeline: [reliability](reliability.md).
 """
 
 

@@ -34,7 +34,11 @@ def copy_run(source, target):
 
 def artifacts(folder):
     """Sealed texts and tables of a run, as paths in it, whose bytes do not depend on times."""
-    files = [path for path in folder.glob("results/**/*") if path.suffix in (".yaml", ".parquet") and "running" not in path.parts]
+    files = [
+        path
+        for path in folder.glob("results/**/*")
+        if path.suffix in (".yaml", ".parquet") and not {"running", "steps.damaged"} & set(path.parts)
+    ]
     return sorted(path.relative_to(folder) for path in files if path.name not in TIMED)
 
 

@@ -1,6 +1,7 @@
 """The job context and the digest of a step's code."""
 
 import ast
+import errno
 import logging
 import os
 import shutil
@@ -14,8 +15,17 @@ from types import SimpleNamespace
 import pytest
 
 from acefit import workflow
-from acefit.errors import DataError
-from acefit.workflow import available_threads, job_context, limit_threads, step_closure, step_digest
+from acefit.errors import DamagedArtifactError, DataError
+from acefit.files import text_digest, write_sealed, write_yaml
+from acefit.workflow import (
+    available_threads,
+    damaged_files,
+    job_context,
+    limit_threads,
+    reject,
+    step_closure,
+    step_digest,
+)
 
 PACKAGE = workflow.PACKAGE
 CACHED = ("module_imports", "init_content", "other_files", "version")
@@ -61,6 +71,82 @@ def test_job_context__program_error_leaves_its_traceback_in_the_log(tmp_path, ca
     assert job.log[0] in terminal
     assert "Traceback" not in terminal
     assert "Traceback" in Path(job.log[0]).read_text()
+
+
+def test_job_context__damaged_artifact_is_set_aside(tmp_path, capsys):
+    (tmp_path / "split.parquet").write_text("half")
+    with pytest.raises(SystemExit) as stop, job_context(fake_job(tmp_path)):
+        raise DamagedArtifactError(tmp_path / "split.parquet", "is cut off")
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == (
+        f"[fit step 00 cycle 01] error: {tmp_path}/split.parquet is cut off; set aside as split.parquet.damaged; "
+        "give the same command again, which makes it anew\n"
+    )
+    assert (tmp_path / "split.parquet.damaged").read_text() == "half"
+
+
+def test_reject__says_when_it_cannot_set_aside(tmp_path):
+    text = reject(DamagedArtifactError(tmp_path / "gone", "is cut off"), "it is made anew")
+    assert "delete it and run the pipeline again" in text
+    assert text.endswith("(it could not be set aside: No such file or directory)")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.yaml"),
+            "No space left on device: 'a.yaml'; free some space and give",
+        ),
+        (
+            OSError(errno.EROFS, os.strerror(errno.EROFS), "a.yaml"),
+            "make the file system writable and give the same command again",
+        ),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "a.yaml"), "restore the permission and give the same command"),
+        (MemoryError("1 GB"), r"out of memory (1 GB); end other programs, or set fit.max_memory; finished results are kept"),
+    ],
+)
+def test_job_context__faults_of_the_machine_are_no_errors_of_the_program(tmp_path, capsys, error, message):
+    with pytest.raises(SystemExit) as stop, job_context(fake_job(tmp_path)):
+        raise error
+    assert stop.value.code == 1
+    terminal = capsys.readouterr().err
+    assert message in terminal
+    assert "an error of the program" not in terminal
+
+
+def write_run(folder):
+    """Final potential and ladder of a run, as far as their seals matter."""
+    for name in ("potential.yaml", "basis/start.yaml", "basis/steps/step-00.yaml", "basis/steps/step-01.yaml"):
+        write_sealed(f"name: {name}\n", folder / name)
+    steps = [{"file": name, "sha256": text_digest(f"name: basis/steps/{name}\n")} for name in ("step-00.yaml", "step-01.yaml")]
+    write_yaml({"start": {"sha256": text_digest("name: basis/start.yaml\n")}, "steps": steps}, folder / "basis/ladder.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("potential.yaml", "potential.yaml"),
+        ("basis/ladder.yaml", "basis/ladder.yaml"),
+        ("basis/start.yaml", "basis/start.yaml"),
+        ("basis/steps/step-01.yaml", "basis/steps"),
+    ],
+)
+def test_damaged_files__are_found_at_the_start(tmp_path, name, named):
+    assert list(damaged_files(tmp_path)) == []
+    write_run(tmp_path)
+    assert list(damaged_files(tmp_path)) == []
+    (tmp_path / name).write_text((tmp_path / name).read_text()[:-5])
+    assert [error.path for error in damaged_files(tmp_path)] == [str(tmp_path / named)]
+    assert name in str(next(damaged_files(tmp_path)))
+
+
+def test_damaged_files__steps_must_be_there_and_be_those_of_the_plan(tmp_path):
+    write_run(tmp_path)
+    write_sealed("name: of another ladder\n", tmp_path / "basis/steps/step-01.yaml")
+    assert "is not the file that the plan of the ladder names" in str(next(damaged_files(tmp_path)))
+    (tmp_path / "basis/steps/step-01.yaml").unlink()
+    assert "is missing or cannot be read" in str(next(damaged_files(tmp_path)))
 
 
 def test_job_context__interrupt_ends_with_130(tmp_path, capsys):
