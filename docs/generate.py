@@ -31,7 +31,7 @@ gives the same bytes.
 YAML files and potentials end with a comment that says the same about them, after a digest of the whole file:
 
 ```yaml
-# acefit <digest> {"acefit_version": …, "content": …, "file": "potential.yaml", "provenance": {…}, "schema_version": 1}
+# acefit <digest> {"acefit_version": …, "content": …, "file": …, "provenance": {"code": …, "inputs": …, …}, "schema_version": 1}
 ```
 
 Other programs skip it. A potential may be edited at will once it is yours: files that the configuration names are never checked

@@ -53,6 +53,12 @@ def test_step__has_a_thin_script(step):
     assert text.count("\n") <= 40
 
 
+@pytest.mark.parametrize("step", [step for step in STEPS if step != "report"])
+def test_step__writes_the_digest_of_its_code_into_its_artifacts(step):
+    assert "code=snakemake.params.code" in (ROOT / "workflow" / "scripts" / f"{step}.py").read_text()
+    assert re.search(rf'made_by\("{step}", code|"step": "{step}", "code": code', (PACKAGE / "steps" / f"{step}.py").read_text())
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_step__is_documented(step):
     assert f"| `{step}` |" in (ROOT / "docs" / "workflow.md").read_text()

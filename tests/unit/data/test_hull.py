@@ -63,3 +63,19 @@ def test_hull__distances_of_new_points_are_never_negative():
     c = compositions([1, 0], [0.5, 0.5])
     hull = build_hull(c, np.array([-1.0, -2.0]))
     assert hull.distances(compositions([0.75, 0.25], [0, 1]), np.array([-9.0, -2.5])) == pytest.approx([0, 0.5], abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    "concentrations",
+    [
+        np.tile([0.5, 0.5], (4, 1)),
+        np.tile([0.5, 0.5], (4, 1)) + 1e-12 * np.array([[0, 0], [1, -1], [2, -2], [3, -3]]),
+        np.array([[0.0, 1.0], [0.5, 0.5], [0.5, 0.5], [1.0, 0.0]]),
+        np.array([[0.2, 0.3, 0.5], [0.4, 0.1, 0.5], [0.3, 0.2, 0.5], [0.3, 0.2, 0.5]]),
+    ],
+    ids=["one composition", "nearly one", "all energies equal", "on a line"],
+)
+def test_hull__singular_systems_have_finite_distances(concentrations):
+    energies = np.full(len(concentrations), -3.0)
+    distances = build_hull(concentrations, energies).distances(concentrations, energies)
+    np.testing.assert_allclose(distances, 0.0, atol=1e-9)

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from acefit.errors import FitError
-from acefit.fit.restarts import Perturbation, cycle_generator, perturb, select_best
+from acefit.artifacts import content_digest
+from acefit.errors import DamagedArtifactError, FitError
+from acefit.files import write_sealed, write_yaml
+from acefit.fit.restarts import Perturbation, cycle_generator, perturb, read_result, select_best
 
 N_RADIAL, N = 2000, 12000
 
@@ -90,3 +92,13 @@ def test_select_best__takes_the_first_of_the_lowest_finite():
     assert select_best([math.nan, 2.0, math.inf]) == 1
     with pytest.raises(FitError, match="none of the 2 cycles ended with a finite loss"):
         select_best([math.nan, math.inf])
+
+
+def test_read_result__potential_must_be_of_the_same_fit(tmp_path):
+    result, potential = tmp_path / "result.yaml", tmp_path / "potential.yaml"
+    write_sealed("of this fit\n", potential)
+    write_yaml({"loss": 0.5, "potential_sha256": content_digest(potential)}, result)
+    assert read_result(result, potential)["loss"] == 0.5
+    write_sealed("of another one\n", potential)
+    with pytest.raises(DamagedArtifactError, match=r"potential\.yaml is not the potential that .*result\.yaml describes"):
+        read_result(result, potential)
