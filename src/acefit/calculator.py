@@ -16,7 +16,7 @@ from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
 from acefit.evaluation.predict import predict_layout, project_compiled
 from acefit.evaluation.skin import SkinLayout
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import import_potential
 from acefit.potential.model import Potential
 
 
@@ -54,7 +54,7 @@ class ACECalculator(Calculator):
     ) -> None:
         super().__init__(**options)
         if not isinstance(potential, Potential):
-            potential = read_potential(potential)
+            potential = import_potential(potential)
         if threads is not None and threads < 1:
             raise PotentialError(f"threads must be at least 1, got {threads}")
         if not 0.0 <= skin < np.inf:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.errors import PotentialError
-from acefit.potential.checks import check_element, check_potential
+from acefit.potential.checks import check_element, check_potential, doubts
 from acefit.potential.model import NO_CORE, Block, Bond, Embedding, Function, Potential, pair_key
 from acefit.potential.yaml_text import (
     load_text,
@@ -81,6 +81,14 @@ def read_potential(path: str | Path) -> Potential:
     except (OSError, UnicodeDecodeError) as error:
         raise PotentialError(f"{path}: cannot be read as a text file ({error})") from None
     return parse_potential(text, str(path))
+
+
+def import_potential(path: str | Path) -> Potential:
+    """Read a B-basis YAML file that somebody gives, and log what is doubtful about it (`acefit.potential.checks.doubts`)."""
+    potential = read_potential(path)
+    for doubt in doubts(potential):
+        log.warning("%s: %s", path, doubt)
+    return potential
 
 
 def parse_potential(text: str, source: str = "potential") -> Potential:

@@ -1,6 +1,7 @@
 """One fit job, with a cheap loss in place of the true one; and a short true one."""
 
 import logging
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -347,3 +348,9 @@ def test_select__takes_everything_along():
     np.testing.assert_array_equal(part.weights.energy, data.weights.energy[[4, 1]])
     assert part.neighbors.n_atoms == part.structures.n_atoms == len(part.weights.force)
     assert len(part.effective_energies) == 2
+
+
+def test_run_fit__says_which_share_of_its_time_is_not_the_loss(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        run_fit(small_job(tmp_path, {"maxiter": 3}))
+    assert re.search(r"after 3 iterations, \d+ evaluations; .* \d+ % of this run outside the loss", caplog.text)
