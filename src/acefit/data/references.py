@@ -24,6 +24,8 @@ from acefit.errors import DataError
 ISOLATION = 6.0
 """Å; a single atom without a periodic image closer than this counts as isolated."""
 
+NO_ENERGIES = "needs total energies, and no structure has one; if the files name them otherwise, say how with data.energy_key"
+
 logger = logging.getLogger(__name__)
 
 
@@ -147,7 +149,7 @@ def _fit_references(
     """Least squares of the total energies by the numbers of atoms; the shift makes the most dilute structure's energy zero."""
     known = np.flatnonzero(np.isfinite(raw_energies))
     if not len(known):
-        raise DataError("reference_energy: auto needs total energies (column 'energy'), and no structure has one")
+        raise DataError(f"reference_energy: auto {NO_ENERGIES}")
     energies = np.linalg.pinv(counts[known], rcond=1e-10) @ raw_energies[known]
     residual = raw_energies[known] - counts[known] @ energies
     n_atoms = structures.atoms_per_structure[known]
@@ -159,6 +161,8 @@ def _fit_references(
 
 def _isolated_references(elements: list[str], structures: StructureSet, raw_energies: NDArray[np.float64]) -> References:
     """Energies of the single atoms in the data; the lowest one of each element."""
+    if not np.isfinite(raw_energies).any():
+        raise DataError(f"reference_energy: isolated {NO_ENERGIES}")
     alone = np.flatnonzero((structures.atoms_per_structure == 1) & np.isfinite(raw_energies))
     lonely = build(structures.select(alone), ISOLATION)
     alone = alone[np.diff(lonely.offsets) == 0]
@@ -168,7 +172,9 @@ def _isolated_references(elements: list[str], structures: StructureSet, raw_ener
         energies[element] = min(float(raw_energies[s]), energies.get(element, np.inf))
     missing = [element for element in elements if element not in energies]
     if missing:
-        raise DataError(f"reference_energy: isolated finds no single atom of {', '.join(missing)} with an energy; add one")
+        raise DataError(
+            f"reference_energy: isolated finds no single atom of {', '.join(missing)} with an energy; add one or use a map"
+        )
     return References(dict(sorted(energies.items())), 0.0, "isolated")
 
 
