@@ -207,7 +207,7 @@ def run_fit(job: FitJob) -> FitOutcome:
         job = replace(job, settings=replace(settings, pair_folder=job.folder))
     with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask, plan)) as evaluations:
         if evaluations.n_evaluations:
-            log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
+            log.info("continues an earlier run after %d evaluations, which are taken from its log", evaluations.n_evaluations)
         train = _training_meter(job, layout, plan)
         loss = ReplayedLoss(train.loss, evaluations)
         minibatches = None if plan is None else epochs_of(cast(DivisibleLoss, train.loss), plan)

@@ -97,7 +97,7 @@ def test_run_fit__second_call_replays_without_side_effects(tmp_path, caplog):
     assert [row["time"] for row in second.rows[:-1]] == [row["time"] for row in first.rows[:-1]]
     assert format_potential(second.potential) == format_potential(first.potential)
     assert not [record for record in caplog.records if record.message.startswith("Iteration")]
-    assert "resuming: " in caplog.text
+    assert "continues an earlier run after " in caplog.text
 
 
 def test_run_fit__more_iterations_continue_the_same_path(tmp_path):
