@@ -45,6 +45,15 @@ def test_bbasis__round_trip_keeps_everything(tmp_path, write):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "b.yaml"]
 
 
+def test_bbasis__round_trip_keeps_what_has_no_effect_and_empty_blocks():
+    potential = read_potential(TWO_ELEMENTS)
+    bonds = {pair: replace(bond, cutoff_function="poly") for pair, bond in potential.bonds.items()}
+    blocks = (*potential.blocks[:3], replace(potential.blocks[3], functions=()))
+    again = parse_potential(format_potential(replace(potential, bonds=bonds, blocks=blocks)))
+    assert {bond.cutoff_function for bond in again.bonds.values()} == {"poly"}
+    assert {block.elements for block in again.blocks} == {block.elements for block in potential.blocks}
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=N_PARAMETERS, max_size=N_PARAMETERS))
 def test_bbasis__round_trip_keeps_every_number_exactly(x):
