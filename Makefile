@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help example test e2e faults slurm lint docs bench clean
+.PHONY: help example test e2e faults oldest slurm lint docs bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,11 @@ e2e: $(VENV)/.test ## run only the tests that run the whole workflow
 faults: $(VENV)/.test ## inject faults into many whole runs and print a table (half an hour; some need root)
 	$(BIN)/python -m pytest -m faults -s
 
+oldest: ## run all tests with the oldest versions of all libraries that acefit declares, in an environment of its own
+	$(MAKE) $(VENV)-oldest/.python VENV=$(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable '.[test]'
+	$(VENV)-oldest/bin/python -m pytest -o filterwarnings=default --disable-warnings
+
 slurm: $(VENV)/.test ## run the tests that start a Slurm of their own (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pip install --quiet --editable '.[slurm,test]'
 	$(BIN)/python -m pytest -m slurm
@@ -61,4 +66,4 @@ bench: $(VENV)/.test ## measure evaluation, loss, start-up and memory on this ma
 	$(BIN)/python benchmarks/suite.py $(BENCH)
 
 clean: ## remove the environment and tool caches, not the results
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,6 +7,7 @@ again and again by itself, up to the first line of its log with an iteration.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import re
@@ -112,5 +113,7 @@ def measure(repeats: int) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    for row in measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repeats", nargs="?", type=int, default=5, help="how often each time is taken (default 5)")
+    for row in measure(parser.parse_args().repeats):
         print(f"{row.quantity}: median {row.median:.2f}, minimum {row.minimum:.2f} {row.unit}", flush=True)

@@ -16,23 +16,39 @@ from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
 from acefit.evaluation.predict import predict_layout, project_compiled
 from acefit.evaluation.skin import SkinLayout
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import import_potential
 from acefit.potential.model import Potential
 
 
 class ACECalculator(Calculator):
-    """Energies, forces, stresses and B projections of an ACE potential.
+    """ASE calculator for energies, forces, stresses and B projections of an ACE potential.
 
     Parameters
     ----------
     potential : path or Potential
-        B-basis YAML file, or a potential in memory.
+        B-basis YAML file (of acefit or pacemaker), or a potential in memory.
     threads : int, optional
         Threads to use; default all that numba may use. Results do not depend on it.
     skin : float
         Neighbours are searched this far beyond the cutoff (Angstrom) and used until an atom has moved by half of it.
     tables : bool
         Interpolate radial functions in tables as the reference evaluator does; the default evaluates them analytically.
+    **options
+        Passed on to ASE's Calculator, for example ``label``.
+
+    Raises
+    ------
+    PotentialError
+        If the file cannot be used or a parameter makes no sense.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from acefit import ACECalculator
+    >>> atoms = bulk("Si", cubic=True)
+    >>> atoms.calc = ACECalculator("results/silicon/potential.yaml")
+    >>> atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
+    >>> atoms.calc.projections(atoms).shape  # (number of atoms, number of functions)
 
     Notes
     -----
@@ -52,9 +68,10 @@ class ACECalculator(Calculator):
         tables: bool = False,
         **options: Any,
     ) -> None:
+        """Read and compile the potential; parameters as described for the class."""
         super().__init__(**options)
         if not isinstance(potential, Potential):
-            potential = read_potential(potential)
+            potential = import_potential(potential)
         if threads is not None and threads < 1:
             raise PotentialError(f"threads must be at least 1, got {threads}")
         if not 0.0 <= skin < np.inf:

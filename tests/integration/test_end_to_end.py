@@ -1,6 +1,7 @@
 """Tiny whole runs: what they leave, other inputs and places, wrong inputs, and that defaults do not leak."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def test_pacemaker_input__runs_unchanged_from_another_folder(tmp_path):
     answer = run(folder, folder / "input.yaml")
     assert answer.code == 0, answer.text
     assert "gpu_config" in answer.text
+    assert re.search(r"train RMSE: energy \d+\.\d\d meV/atom, forces 0\.\d+ eV/Å", answer.text)
     potential = read_potential(folder / "results/alloy/potential.yaml")
     assert potential.elements == ("Al", "Cu")
     assert "reference_energy" in potential.metadata
@@ -134,9 +136,11 @@ def test_wrong_key__is_one_message_with_line_and_suggestion(tmp_path):
 
 
 def test_missing_dataset__is_one_message(tmp_path):
+    (tmp_path / "coper.xyz").touch()
     answer = run(tmp_path, write_config(tmp_path), "--dry-run")
     assert answer.code == 1
-    assert "no file 'copper.xyz'" in answer.text
+    assert "tiny.yaml:" in answer.text
+    assert "data.filename: no file 'copper.xyz'; did you mean 'coper.xyz'?" in answer.text
     assert "Traceback" not in answer.text
 
 

@@ -99,7 +99,9 @@ def test_fit__that_met_its_time_limit_goes_on_by_itself(cluster, tmp_path):
     text, _ = job.communicate(timeout=900)
     assert job.returncode == 0, text
     assert "TIMEOUT" in {state for state, *_ in batch_jobs(cluster).values()}
-    resumed = re.search(r"resuming: (\d+) evaluations", (folder / "results/tiny/logs/fit/step-00-cycle-00.log").read_text())
+    resumed = re.search(
+        r"continues an earlier run after (\d+) evaluations", (folder / "results/tiny/logs/fit/step-00-cycle-00.log").read_text()
+    )
     assert resumed is not None
     # a second each, and a minute
     assert int(resumed[1]) > 30

@@ -1,3 +1,7 @@
+import inspect
+import pydoc
+import re
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -13,6 +17,13 @@ from bases import DATA
 from models import prepared, random_potential, random_structures
 
 DEMO = DATA / "demo.yaml"
+
+
+def test_calculator__documents_its_own_parameters():
+    text = pydoc.plain(pydoc.render_doc(ACECalculator))
+    for name in [*list(inspect.signature(ACECalculator).parameters)[:-1], "Examples"]:
+        assert re.search(rf"^ \|  {name}( :|$)", text, re.MULTILINE), name
+    assert "parameters as described for the class" in text
 
 
 def test_calculator__equals_the_prediction():

@@ -33,7 +33,8 @@ def loaded_by(*modules):
 
 def test_imports__what_rules_import_is_light():
     """Snakemake reads the rules in each call, also where nothing is to be done."""
-    modules = ("acefit.analysis.catalog", "acefit.config.loading", "acefit.config.stages", "acefit.files", "acefit.workflow")
+    analysis = ("acefit.analysis.catalog", "acefit.analysis.summary")
+    modules = (*analysis, "acefit.config.loading", "acefit.config.stages", "acefit.files", "acefit.workflow")
     assert loaded_by(*modules) & HEAVY == set()
 
 

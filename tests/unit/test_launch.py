@@ -123,7 +123,7 @@ def test_killed_process__ends_the_job_and_the_next_call_goes_on(inputs, tmp_path
     assert again["loss"] == whole["loss"]
     for name in ("potential.yaml", "running/metrics.txt"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert "are replayed" in (tmp_path / "killed" / "fit.log").read_text()
+    assert "continues an earlier run after" in (tmp_path / "killed" / "fit.log").read_text()
 
 
 def kill_one(running, timeout=120.0):

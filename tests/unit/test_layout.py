@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,13 @@ def test_committed_files__are_small():
         if path.is_file() and path.stat().st_size > 500_000
     ]
     assert not large
+
+
+def test_oldest_versions__are_those_that_are_declared():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    tested = (ROOT / "tests" / "oldest.txt").read_text(encoding="utf-8").splitlines()[1:]
+    assert tested == [requirement.replace(">=", "==") for requirement in declared]
+    environment = (ROOT / "workflow" / "envs" / "acefit.yaml").read_text(encoding="utf-8")
+    of_conda = dict(re.findall(r"^  - ([a-z]+)(?:-base)? (>=[\d.]+)$", environment, re.MULTILINE))
+    bounds = dict(re.split("(?=>=)", requirement) for requirement in declared)
+    assert {name: bound for name, bound in of_conda.items() if name in bounds}.items() <= bounds.items()

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
+from acefit.analysis.summary import final_errors
 from acefit.config import loading, stages
 from acefit.errors import AcefitError
 from acefit.files import read_yaml

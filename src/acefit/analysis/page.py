@@ -18,7 +18,8 @@ h3 { font-size: 1.05rem; margin: 1.6rem 0 0.4rem; }
 nav { margin: 0.8rem 0 1.6rem; }
 nav a { margin-right: 1.1rem; color: #0072b2; text-decoration: none; }
 nav a:hover { text-decoration: underline; }
-.wide { overflow: auto; max-height: 36rem; margin: 1.1rem 0; }
+.wide { overflow: auto; margin: 1.1rem 0; }
+.scrolled { max-height: 36rem; }
 table { border-collapse: collapse; font-size: 0.86rem; }
 caption { text-align: left; color: #555; padding-bottom: 0.35rem; }
 th, td { padding: 0.28rem 0.45rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -34,11 +35,12 @@ figcaption { color: #444; max-width: 56rem; font-size: 0.92rem; }
 dl { display: grid; grid-template-columns: max-content auto; gap: 0.15rem 1.2rem; }
 dt { color: #555; }
 dd { margin: 0; overflow-wrap: anywhere; }
-@media print { nav { display: none; } figure, tr { break-inside: avoid; } .wide { max-height: none; } }
+@media print { nav { display: none; } figure, tr { break-inside: avoid; } .scrolled { max-height: none; } }
 """
 
 
 LONG_TEXT = 30
+MAX_ROWS = 40  # longer tables are scrolled; a shorter one in a frame would look as if it ended there
 
 
 class Section(NamedTuple):
@@ -118,7 +120,8 @@ def format_table(table: pd.DataFrame, labels: Mapping[str, str], units: Mapping[
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>\n'
+    frame = "wide scrolled" if len(rows) > MAX_ROWS else "wide"
+    return f'<div class="{frame}"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>\n'
 
 
 def _kind(column: pd.Series) -> str:

@@ -6,7 +6,7 @@ fit is `extend(best potential of the previous step, potential of this step)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ from acefit.potential.shapes import Shape, needed_by_block_rule, needed_by_slots
 
 Additions = Mapping[tuple[str, ...], tuple[Function, ...]]
 LADDER_MODES = ("block", "total")
+BOND_SETTINGS = ("radbase", "radparameters", "rcut", "dcut", "rcut_in", "dcut_in", "inner_cutoff_type", "core_repulsion")
+EMBEDDING_SETTINGS = ("npot", "parameters", "rho_core_cut", "drho_core_cut")
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,20 @@ def extend(current: Potential, target: Potential, added: Additions | None = None
     extended = replace(current, elements=elements_all, embeddings={e: embeddings[e] for e in elements_all}, blocks=tuple(blocks))
     is_complete = not missing_functions(extended, target)
     return replace(extended, bonds=_grown_bonds(bonds, current, target, blocks, is_complete))
+
+
+def unused_settings(target: Potential, plan: LadderPlan) -> Iterator[str]:
+    """Yield settings of the target that an initial potential overrides, because `extend` keeps what is there."""
+    last = plan.steps[-1].potential
+    entries: list[tuple[str, Bond | Embedding, Bond | Embedding, tuple[str, ...]]] = [
+        *((f"bond {a}-{b}", bond, last.bonds[a, b], BOND_SETTINGS) for (a, b), bond in target.bonds.items()),
+        *((f"embedding of {e}", own, last.embeddings[e], EMBEDDING_SETTINGS) for e, own in target.embeddings.items()),
+    ]
+    for name, wanted, kept, settings in entries:
+        for setting in settings:
+            ours, theirs = getattr(wanted, setting), getattr(kept, setting)
+            if ours != theirs:
+                yield f"{name}: {setting} stays {theirs} of the initial potential; {ours} is not used"
 
 
 def _with_core_cuts(embedding: Embedding, target: Embedding) -> Embedding:

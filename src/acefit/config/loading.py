@@ -60,6 +60,7 @@ def _validate(data: dict[Any, Any], sources: list[Source]) -> Config:
     if problems or config is None:
         raise ConfigError(listing(problems, sources))
     config._notices = tuple(relation_notices(config))
+    config._sources = tuple(sources)
     config._base_path = sources[-1].path.parent if sources else Path()
     return config
 

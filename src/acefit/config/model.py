@@ -9,6 +9,7 @@ from acefit.config.data_section import DataInput
 from acefit.config.fields import Positive, Section, Seed, key
 from acefit.config.fit_section import BackendSection, FitSection
 from acefit.config.potential_section import PotentialSection, SingleElementPotential
+from acefit.config.source import Source
 
 
 def _to_text(value: Any) -> Any:
@@ -22,6 +23,7 @@ class Config(Section):
     ----------
     notices : lines about keys that were accepted without effect and choices worth knowing; print them once
     base_path : folder of the input file, against which relative paths are resolved as a last resort
+    sources : the input files, later ones over earlier ones
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")] | None = key(
@@ -43,6 +45,7 @@ class Config(Section):
 
     _notices: tuple[str, ...] = PrivateAttr(default=())
     _base_path: Path = PrivateAttr(default=Path())
+    _sources: tuple[Source, ...] = PrivateAttr(default=())
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -53,6 +56,11 @@ class Config(Section):
     def base_path(self) -> Path:
         """Folder of the input file."""
         return self._base_path
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Files it was read from, for the lines of its keys."""
+        return self._sources
 
     @property
     def basis(self) -> Any:

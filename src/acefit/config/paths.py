@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from acefit.config.problems import nearest
 from acefit.errors import ConfigError
 
 DATA_VARIABLE = "PACEMAKERDATAPATH"
@@ -31,7 +32,7 @@ def resolve_file(
     Parameters
     ----------
     name : file name, absolute or relative; `~` stands for the home folder
-    what : key under which the name was given, for the error
+    what : key under which the name was given, with its file and line, for the error
     base_path : folder of the configuration file
     datapath : folder of datasets; if absent, the variable PACEMAKERDATAPATH of the environment
     environment : environment variables; none if absent, so that only datasets depend on them
@@ -43,7 +44,7 @@ def resolve_file(
     Raises
     ------
     ConfigError
-        If there is no such file; lists the places.
+        If there is no such file; lists the places and names the file most like it.
     """
     given = Path(name).expanduser()
     folder = datapath or (environment or {}).get(DATA_VARIABLE)
@@ -61,4 +62,13 @@ def resolve_file(
     hint = (
         "" if folder or environment is None else f"\nset data.datapath or the environment variable {DATA_VARIABLE} to its folder"
     )
-    raise ConfigError(f"{what}: no file '{name}'; looked for\n{tried}{hint}")
+    raise ConfigError(f"{what}: no file '{name}'{_similar_name(places)}; looked for\n{tried}{hint}")
+
+
+def _similar_name(places: list[Path]) -> str:
+    """Ask for the file of the most similar name in one of the folders."""
+    for place in places:
+        names = [path.name for path in place.parent.iterdir() if path.is_file()] if place.parent.is_dir() else []
+        if hint := nearest(place.name, names):
+            return hint
+    return ""

@@ -129,12 +129,15 @@ def _places_of(word: str) -> list[str]:
     return places
 
 
+def place_name(path: KeyPath, sources: list[Source]) -> str:
+    """Where a key stands, `input.yaml:7: data.filename`; what is not known is left out."""
+    file, line = locate(sources, path)
+    return ": ".join(filter(None, (f"{file}:{line}" if line else file, dotted(path))))
+
+
 def listing(problems: Sequence[Problem], sources: list[Source]) -> str:
     """All problems as one text in the order of the file: file and line, key, message."""
     placed = sorted(((*locate(sources, problem.path), problem) for problem in problems), key=lambda item: item[:2])
-    lines = []
-    for file, line, problem in placed:
-        where = f"{file}:{line}" if line else file
-        lines.append("  " + ": ".join(part for part in (where, dotted(problem.path), problem.message) if part))
+    lines = ["  " + ": ".join(filter(None, (place_name(problem.path, sources), problem.message))) for *_, problem in placed]
     head = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     return "\n".join([f"{head} in the configuration:", *lines])

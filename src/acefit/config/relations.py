@@ -168,6 +168,19 @@ def _fit_notices(fit: FitSection) -> Iterator[str]:
         yield f"fit.{noise[0]}: is used; {', '.join(noise[1:])} without effect beside it"
     if noise and fit.fit_cycles == 1:
         yield f"fit.{noise[0]}: has no effect with fit_cycles: 1"
+    yield from _trainable_notices(fit.trainable_parameters)
     without_effect = sorted(OPTIONS_WITHOUT_EFFECT & set(fit.options))
     if without_effect:
         yield f"fit.options: {', '.join(without_effect)} accepted without effect"
+
+
+def _trainable_notices(spec: str | list[str] | dict[str, Any]) -> Iterator[str]:
+    """Blocks that look as if they trained radial functions, which belong to the block with sorted elements."""
+    words = [spec] if isinstance(spec, str) else list(spec)
+    for word in words:
+        symbols = split_key(word) if word not in KEYWORDS else ()
+        kinds = as_list(spec[word]) if isinstance(spec, dict) else ["all"]
+        owner, named = "".join(sorted(symbols)), {"".join(split_key(other)) or other for other in words}
+        is_reversed = len(symbols) == 2 and list(symbols) != sorted(symbols) and kinds != ["func"]
+        if is_reversed and not named & {owner, "ALL", "BINARY", "radial"}:
+            yield f"fit.trainable_parameters: {word} trains functions only; the radial functions of the pair belong to {owner}"

@@ -183,6 +183,20 @@ def _shape_notices(definition: PotentialDefinition) -> Iterator[str]:
         if radial and angular and len(radial) != len(angular):
             orders = min(len(radial), len(angular))
             yield f"potential.functions.{name}: nradmax_by_orders and lmax_by_orders differ in length; {orders} orders are used"
+    yield from _one_sided_notices(set(definition.functions.shapes))
+
+
+def _one_sided_notices(names: set[str]) -> Iterator[str]:
+    """Blocks such as AlNi whose elements have no functions around the other centres; a key of a bond would count for both."""
+    given = {symbols[:1] + tuple(sorted(symbols[1:])) for symbols in map(split_key, names - set(KEYWORDS)) if symbols}
+    for block in sorted(given):
+        others = [(centre, *sorted(set(block) - {centre})) for centre in sorted(set(block) - {block[0]})]
+        absent = ["".join(other) for other in others if other not in given]
+        if absent and not names & {"ALL", KEYWORDS[min(len(block), 5)]}:
+            yield (
+                f"potential.functions: {''.join(block)} gives functions of {block[0]} alone; "
+                f"for the other element(s) as centre give {', '.join(absent)}"
+            )
 
 
 def _bond_notices(config: Config, definition: PotentialDefinition) -> Iterator[str]:

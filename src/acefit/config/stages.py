@@ -19,6 +19,8 @@ from acefit.config.merging import given_keys, merged_bonds, with_defaults
 from acefit.config.model import Config
 from acefit.config.paths import from_here, resolve_file
 from acefit.config.potential_section import PotentialDefinition, PotentialFile
+from acefit.config.problems import place_name
+from acefit.config.source import KeyPath
 from acefit.errors import ConfigError
 
 Plain = dict[str, Any]
@@ -48,9 +50,18 @@ def potential_files(config: Config) -> list[str]:
         If one is missing.
     """
     basis = config.basis
-    names = [("potential.filename", basis.filename)] if isinstance(basis, PotentialFile) else []
-    names += [("potential.initial_potential", name) for name in as_list(basis.initial_potential)]
-    return [resolve_file(name, what=what, base_path=config.base_path) for what, name in names]
+    names: list[tuple[KeyPath, str]] = [(("potential", "filename"), basis.filename)] if isinstance(basis, PotentialFile) else []
+    names += _entries(("potential", "initial_potential"), basis.initial_potential)
+    return [resolve_file(name, what=_place(config, path), base_path=config.base_path) for path, name in names]
+
+
+def _entries(path: KeyPath, names: str | list[str] | None) -> list[tuple[KeyPath, str]]:
+    """Names of a key that takes one or a list of them, each with its place."""
+    return [((*path, index) if isinstance(names, list) else path, name) for index, name in enumerate(as_list(names))]
+
+
+def _place(config: Config, path: KeyPath) -> str:
+    return place_name(path, list(config.sources))
 
 
 def neighbor_cutoff(config: Config) -> float:
@@ -91,13 +102,14 @@ def data_files(config: Config) -> list[dict[str, str]]:
     main = "data" if config.data.test_filename is None else "train"
     groups = (("filename", main, config.data.filename), ("test_filename", "test", config.data.test_filename))
     return [
-        {"path": _data_path(config, name, f"data.{key}"), "subset": subset}
+        {"path": _data_path(config, name, path), "subset": subset}
         for key, subset, names in groups
-        for name in as_list(names)
+        for path, name in _entries(("data", key), names)
     ]
 
 
-def _data_path(config: Config, name: str, what: str) -> str:
+def _data_path(config: Config, name: str, path: KeyPath) -> str:
+    what = _place(config, path)
     return resolve_file(name, what=what, base_path=config.base_path, datapath=config.data.datapath, environment=os.environ)
 
 
@@ -110,7 +122,7 @@ def reference_files(config: Config) -> list[str]:
         If it is missing.
     """
     given = config.data.reference_energy
-    return [_data_path(config, given, "data.reference_energy")] if isinstance(given, str) and given.endswith(".csv") else []
+    return [_data_path(config, given, ("data", "reference_energy"))] if isinstance(given, str) and given.endswith(".csv") else []
 
 
 def reference_energy(config: Config) -> float | str | dict[str, float] | None:
@@ -168,7 +180,12 @@ def split_params(config: Config) -> Plain:
     """How structures are set aside for testing; nothing but empty values if none are."""
     size = config.data.test_size
     draws = size is not None
-    return {"test_size": size, "stratify": config.data.stratify and draws, "seed": config.seed if draws else None}
+    return {
+        "test_size": size,
+        "stratify": config.data.stratify and draws,
+        "seed": config.seed if draws else None,
+        "has_isolated_references": draws and config.data.reference_energy == "isolated",
+    }
 
 
 def weights_params(config: Config) -> Plain:
@@ -180,7 +197,7 @@ def weights_params(config: Config) -> Plain:
     elif isinstance(policy, ExternalWeightingPolicy):
         settings = {
             "type": policy.type,
-            "filename": _data_path(config, policy.file, "fit.weighting.filename"),
+            "filename": _data_path(config, policy.file, ("fit", "weighting", "filename")),
             "joint": policy.joint,
         }
     return {"weighting": settings, "ignore_weights": config.data.ignore_weights, "aug_factor": config.data.aug_factor}

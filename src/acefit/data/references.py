@@ -27,6 +27,8 @@ ISOLATION = 6.0
 RANK_TOLERANCE = 1e-10
 """Singular values of the numbers of atoms below this part of the largest count as zero."""
 
+NO_ENERGIES = "needs total energies, and no structure has one; if the files name them otherwise, say how with data.energy_key"
+
 logger = logging.getLogger(__name__)
 
 
@@ -201,7 +203,7 @@ def _fit_references(elements: list[str], composition: Composition, raw_energies:
     """Least squares of the total energies by the numbers of atoms; the shift makes the most dilute structure's energy zero."""
     known = np.flatnonzero(np.isfinite(raw_energies))
     if not len(known):
-        raise DataError("reference_energy: auto needs total energies (column 'energy'), and no structure has one")
+        raise DataError(f"reference_energy: auto {NO_ENERGIES}")
     counts, n_atoms = composition.counts[known], composition.n_atoms[known]
     energies = np.linalg.pinv(counts, rcond=RANK_TOLERANCE) @ raw_energies[known]
     residual = raw_energies[known] - counts @ energies
@@ -221,13 +223,17 @@ def _fit_references(elements: list[str], composition: Composition, raw_energies:
 
 def _isolated_references(elements: list[str], composition: Composition, raw_energies: NDArray[np.float64]) -> References:
     """Energies of the single atoms in the data; the lowest one of each element."""
+    if not np.isfinite(raw_energies).any():
+        raise DataError(f"reference_energy: isolated {NO_ENERGIES}")
     energies: dict[str, float] = {}
     for s in np.flatnonzero(composition.isolated & np.isfinite(raw_energies)):
         element = elements[int(composition.counts[s].argmax())]
         energies[element] = min(float(raw_energies[s]), energies.get(element, np.inf))
     missing = [element for element in elements if element not in energies]
     if missing:
-        raise DataError(f"reference_energy: isolated finds no single atom of {', '.join(missing)} with an energy; add one")
+        raise DataError(
+            f"reference_energy: isolated finds no single atom of {', '.join(missing)} with an energy; add one or use a map"
+        )
     return References(dict(sorted(energies.items())), 0.0, "isolated")
 
 

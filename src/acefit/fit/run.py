@@ -235,7 +235,7 @@ def run_fit(job: FitJob) -> FitOutcome:
     job.processes.share(job.settings)
     with EvaluationLog.open(job.folder / LOG_FILE, job_digest(job, x0, mask, plan)) as evaluations:
         if evaluations.n_evaluations:
-            log.info("resuming: %d evaluations of an earlier run are replayed", evaluations.n_evaluations)
+            log.info("continues an earlier run after %d evaluations, which are taken from its log", evaluations.n_evaluations)
         data = job.train if plan is None else job.train.select(plan.shuffled(job.train.structures.n_structures))
         train = _meter(job, layout, data, "train", None if plan is None else plan.n_blocks)
         loss = ReplayedLoss(train.loss, evaluations)

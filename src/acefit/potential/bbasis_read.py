@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from acefit.errors import PotentialError
 from acefit.files import read_sealed
-from acefit.potential.checks import check_element, check_potential
+from acefit.potential.checks import check_element, check_potential, doubts
 from acefit.potential.model import NO_CORE, Block, Bond, Embedding, Function, Potential, pair_key
 from acefit.potential.yaml_text import (
     load_text,
@@ -93,6 +93,14 @@ def read_sealed_potential(path: str | Path) -> Potential:
         If the file is missing, or not as acefit wrote it (`acefit.files.read_sealed`).
     """
     return parse_potential(read_sealed(path)[0], str(path))
+
+
+def import_potential(path: str | Path) -> Potential:
+    """Read a B-basis YAML file that somebody gives, and log what is doubtful about it (`acefit.potential.checks.doubts`)."""
+    potential = read_potential(path)
+    for doubt in doubts(potential):
+        log.warning("%s: %s", path, doubt)
+    return potential
 
 
 def parse_potential(text: str, source: str = "potential") -> Potential:

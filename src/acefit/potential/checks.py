@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 
 from acefit.basis.couplings import coupling_tree, is_admissible, tree_momenta
 from acefit.errors import PotentialError
@@ -15,6 +16,7 @@ ELEMENT = re.compile("[A-Z][a-z]?")
 RADIAL_BASES = ("ChebExpCos", "ChebPow", "ChebLinear", "SBessel")
 EMBEDDINGS = ("FinnisSinclair", "FinnisSinclairShiftedScaled")
 INNER_CUTOFF_TYPES = ("density", "distance", "zbl")
+NARROW_WINDOW = 0.1  # Å; the outer window of ChebExpCos hardly matters below
 
 
 def check_element(symbol: str, where: str) -> None:
@@ -109,3 +111,32 @@ def check_reach(function: Function, potential: Potential, where: str) -> None:
         elif n > bond.n_max or l > bond.l_max:
             limits = f"nradmaxi = {bond.n_max}, lmaxi = {bond.l_max}"
             raise PotentialError(f"{where}: nr {n}, nl {l} exceed {limits} of the bond {central}-{element}")
+
+
+def doubts(potential: Potential) -> Iterator[str]:
+    """Yield what is worth knowing about a potential that comes from elsewhere: legal, but perhaps not what its maker thinks."""
+    yield from _training_doubts(potential)
+    for (a, b), bond in potential.bonds.items():
+        here = f"bond {a}-{b}"
+        if bond.radbase == "ChebLinear":
+            yield f"{here}: ChebLinear does not vanish at the cutoff, so that energies jump when an atom crosses it"
+        if bond.inner_cutoff_type == "density" and bond.rcut_in > bond.dcut_in:
+            yield f"{here}: with inner_cutoff_type: density the radial functions end abruptly at r_in - delta_in"
+        if bond.inner_cutoff_type == "zbl" and bond.dcut_in == 0.0:
+            yield f"{here}: zbl without delta_in switches in one step at r_in; pacemaker ends the radial functions at 1 Å as well"
+
+
+def _training_doubts(potential: Potential) -> Iterator[str]:
+    """Where pacemaker's training model is not the one that is evaluated; potentials that acefit fitted say so and are sound."""
+    if "acefit_version" in potential.metadata:
+        return
+    bonds, embeddings = potential.bonds.values(), potential.embeddings.values()
+    reasons = []
+    if any(e.npot == "FinnisSinclair" and set(e.parameters[1::2]) != {1.0} for e in embeddings):
+        reasons.append("FinnisSinclair with an exponent other than 1")
+    if any(bond.radbase == "ChebExpCos" and bond.dcut > NARROW_WINDOW for bond in bonds):
+        reasons.append(f"ChebExpCos with dcut above {NARROW_WINDOW:g} Å")
+    if any(bond.core_repulsion[0] != 0.0 and bond.inner_cutoff_type != "zbl" for bond in bonds):
+        reasons.append("core repulsion")
+    if reasons:
+        yield f"if pacemaker trained it, its errors may be larger than its fit reported, because of {', '.join(reasons)}"

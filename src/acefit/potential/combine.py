@@ -12,7 +12,7 @@ import numpy as np
 from acefit.basis.expansion import build_target
 from acefit.basis.keys import as_float, check_keys
 from acefit.errors import ConfigError, PotentialError
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import import_potential
 from acefit.potential.checks import check_potential
 from acefit.potential.model import Block, Bond, Potential
 from acefit.potential.shapes import delta_crad, shape_of
@@ -46,14 +46,14 @@ def resolve_potential(
     if isinstance(setting, Potential):
         return setting, _initial(initial_potential)
     if isinstance(setting, str | Path):
-        return read_potential(setting), _initial(initial_potential)
+        return import_potential(setting), _initial(initial_potential)
     if not isinstance(setting, Mapping):
         raise ConfigError(f"potential: expected a file name or a map of settings, got {setting!r}")
     initial = _initial(initial_potential or setting.get("initial_potential"))
     if "filename" not in setting:
         return build_target(setting, seed, initial), initial
     check_keys(setting, FILE_KEYS, "potential")
-    target = read_potential(str(setting["filename"]))
+    target = import_potential(str(setting["filename"]))
     if setting.get("deltaSplineBins") is not None:
         target = replace(target, delta_spline_bins=as_float(setting["deltaSplineBins"], "potential.deltaSplineBins"))
     return (reset_coefficients(target) if setting.get("reset") else target), initial
@@ -68,7 +68,7 @@ def _initial(setting: Any) -> Potential | None:
     names = [setting] if isinstance(setting, str | Path) else setting
     if not isinstance(names, list | tuple) or not all(isinstance(name, str | Path) for name in names):
         raise ConfigError(f"potential.initial_potential: expected a file name or a list of file names, got {setting!r}")
-    return concatenate([read_potential(name) for name in names], [str(name) for name in names])
+    return concatenate([import_potential(name) for name in names], [str(name) for name in names])
 
 
 def concatenate(potentials: Sequence[Potential], names: Sequence[str]) -> Potential:

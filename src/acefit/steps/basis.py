@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from acefit.artifacts import made_by, write_table
 from acefit.basis.keys import check_keys
-from acefit.basis.ladder import LadderPlan, build_plan, power_order
+from acefit.basis.ladder import LadderPlan, build_plan, power_order, unused_settings
 from acefit.files import text_digest, write_sealed, write_yaml
 from acefit.potential.bbasis import format_potential, write_configuration
 from acefit.potential.combine import resolve_potential
 from acefit.potential.model import Potential
 from acefit.potential.parameters import parameter_layout
+
+log = logging.getLogger(__name__)
 
 FIT_KEYS = ("ladder_step", "ladder_type", "ladder_mode")
 
@@ -56,6 +59,8 @@ def basis(
     plan = build_plan(
         target, initial, fit.get("ladder_step"), fit.get("ladder_type") or "body_order", fit.get("ladder_mode") or "block"
     )
+    for line in unused_settings(target, plan):
+        log.warning("potential: %s", line)
     provenance = made_by("basis", code, *paths_to_potentials)
     write_configuration(target, path_to_target, provenance)
     start = format_potential(plan.start)

@@ -65,8 +65,7 @@ def fit(
     fit : `fit` section with `display_step` and `tables` of the `backend` section
     seed, step, cycle : for random numbers and labels
     code : digest of the code, so that a changed program starts anew
-    path_to_step : potential whose functions the step fits
-    path_to_start : best potential of the step before, or the initial one
+    path_to_step, path_to_start : potential whose functions the step fits; the best of the step before, or the initial one
     paths_to_previous : result files of the earlier cycles this one may start from, their potentials beside them; none in cycle 0
     paths_to_shards, path_to_structures, path_to_atoms : neighbour lists and dataset
     path_to_weights, path_to_atom_weights, path_to_summary : of the weights stage
@@ -92,7 +91,7 @@ def fit(
         assist_fit(job)
         return
     outcome = run_fit(job)
-    starts = [_potential_beside(path) for path in paths_to_previous] or [Path(path_to_start), Path(path_to_step)]
+    starts = [_potential_beside(path) for path in paths_to_previous] or [path_to_start, path_to_step]
     provenance = made_by("fit", code, *starts, *dataset, *weights, path_to_summary, *paths_to_shards)
     write_table(_columns(outcome.rows), path_to_metrics, "metrics", provenance)
     write_potential(outcome.potential, path_to_potential, provenance)

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from acefit.analysis import page
 
@@ -36,6 +37,12 @@ def test_format_table__has_labels_units_and_rounded_numbers():
     assert "energy RMSE<small>meV/atom</small>" in text
     for cell in ("&lt;x&gt;", "1.235", "1234567", "1.500e-07", ">-<", ">2.200<", ">105.0<", ">0<"):
         assert cell in text
+
+
+@pytest.mark.parametrize(("n_rows", "is_scrolled"), [(16, False), (page.MAX_ROWS + 1, True)])
+def test_format_table__only_long_tables_are_scrolled(n_rows, is_scrolled):
+    text = page.format_table(pd.DataFrame({"cycle": range(n_rows)}), {}, {})
+    assert ('class="wide scrolled"' in text) == is_scrolled
 
 
 def test_format_table__of_nothing_is_nothing():

@@ -16,6 +16,7 @@ from acefit.basis.ladder import (
     needed_shapes,
     power_order,
     step_size,
+    unused_settings,
 )
 from acefit.errors import ConfigError
 from acefit.potential.bbasis import format_potential, parse_potential
@@ -199,3 +200,15 @@ def test_build_plan__ends_with_the_explicit_sizes_of_the_target():
     target = build_target(section("Cu", {"ALL": shape([4, 2], [0, 1])}, bonds=bonds))
     last = build_plan(target, ladder_step=4).steps[-1].potential
     assert shape_of(last.bonds["Cu", "Cu"]) == (3, 3, 7)
+
+
+def test_unused_settings__are_those_that_an_initial_potential_keeps(target):
+    initial = build_plan(target, ladder_step=10).steps[0].potential
+    assert list(unused_settings(target, build_plan(target, initial, ladder_step=10))) == []
+    old = {**initial.embeddings, "Ni": replace(initial.embeddings["Ni"], npot="FinnisSinclair")}
+    bonds = {**initial.bonds, ("Al", "Ni"): replace(initial.bonds["Al", "Ni"], rcut=4.0)}
+    plan = build_plan(target, replace(initial, bonds=bonds, embeddings=old), ladder_step=10)
+    assert list(unused_settings(target, plan)) == [
+        "bond Al-Ni: rcut stays 4.0 of the initial potential; 5.0 is not used",
+        "embedding of Ni: npot stays FinnisSinclair of the initial potential; FinnisSinclairShiftedScaled is not used",
+    ]

@@ -107,6 +107,7 @@ BAD = [
     pytest.param(
         with_fit("options: {maxiter: 7}"), 13, ["belongs to fit.maxiter: write `maxiter: 7` there"], id="maxiter as option"
     ),
+    pytest.param(with_fit("max_memory: 4 * 1024"), 13, ["fit.max_memory: is '4 * 1024'; valid: positive number"], id="memory"),
     pytest.param(with_fit("fit_cycles: 0"), 13, ["fit.fit_cycles: is 0; valid: positive integer"], id="no cycles"),
     pytest.param(
         with_fit("restarts: parallel\n  fit_cycles: 2"),

@@ -80,3 +80,9 @@ def test_resolve_file__wants_a_file(places):
     (places / "work/a.xyz").mkdir()
     with pytest.raises(ConfigError, match=r"no file 'a\.xyz'"):
         find(places)
+
+
+def test_resolve_file__asks_for_the_file_of_a_similar_name(places):
+    put(places / "base/copper.xyz", places / "work/other.db")
+    with pytest.raises(ConfigError, match=r"^data\.filename: no file 'coper\.xyz'; did you mean 'copper\.xyz'\?; looked for\n"):
+        find(places, "coper.xyz")

@@ -1,4 +1,4 @@
-from acefit.config.problems import Problem, dotted, listing, nearest, problems_from_errors
+from acefit.config.problems import Problem, dotted, listing, nearest, place_name, problems_from_errors
 from acefit.config.source import read_source
 
 
@@ -29,3 +29,11 @@ def test_listing__is_in_the_order_of_the_file(tmp_path):
         f"  {path}:1: x: early",
         f"  {path}:2: y: late",
     ]
+
+
+def test_place_name__has_what_is_known(tmp_path):
+    assert place_name(("data", "filename"), []) == "data.filename"
+    (tmp_path / "a.yaml").write_text("data:\n  filename: [x, y]\n", encoding="utf-8")
+    source = read_source(tmp_path / "a.yaml")
+    assert place_name(("data", "filename", 1), [source]) == f"{tmp_path / 'a.yaml'}:2: data.filename[1]"
+    assert place_name(("seed",), [source]) == f"{tmp_path / 'a.yaml'}: seed"

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from acefit.config.loading import validate_config
@@ -64,3 +66,21 @@ def test_reference_energy__names_what_is_valid():
     ):
         notices(data={"reference_energy": "VASP_PBE"})
     assert notices(data={"reference_energy": "atoms.csv"}) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_said"),
+    [
+        ("NiAl", True),
+        (["UNARY", "Ni-Al"], True),
+        ({"NiAl": "radial", "AlNi": "func"}, False),
+        ({"NiAl": ["func"]}, False),
+        ({"NiAl": ["func", "radial"]}, True),
+        (["AlNi", "NiAl"], False),
+        (["ALL", "NiAl"], False),
+        ("BINARY", False),
+    ],
+)
+def test_notices__say_where_radial_functions_of_a_pair_belong(spec, is_said):
+    words = "fit.trainable_parameters: .* trains functions only; the radial functions of the pair belong to AlNi"
+    assert [bool(re.match(words, notice)) for notice in notices({"trainable_parameters": spec})] == [True] * is_said

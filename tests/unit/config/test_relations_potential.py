@@ -78,3 +78,22 @@ def test_zbl__is_limited_to_known_elements():
 def test_problems__of_one_entry_are_reported_once():
     with pytest.raises(ValueError, match=r"^1 problem"):
         validate_config(changed("bonds", "ALL", r_in=9.0))
+
+
+@pytest.mark.parametrize(
+    ("names", "absent"),
+    [
+        (["UNARY", "AlNi"], ["AlNi gives functions of Al alone; for the other element(s) as centre give NiAl"]),
+        (["UNARY", "Ni-Al"], ["NiAl gives functions of Ni alone; for the other element(s) as centre give AlNi"]),
+        (["UNARY", "AlNi", "NiAl"], []),
+        (["BINARY", "AlNi"], []),
+        (["ALL", "AlNi"], []),
+        (["UNARY", "AlAl"], []),
+        (["UNARY", "AlNiCu"], ["AlCuNi gives functions of Al alone; for the other element(s) as centre give CuAlNi, NiAlCu"]),
+    ],
+)
+def test_notices__name_the_centres_that_a_block_leaves_out(names, absent):
+    data = copy.deepcopy(BASE)
+    data["potential"]["elements"] = ["Al", "Cu", "Ni"]
+    data["potential"]["functions"] = {name: {"nradmax_by_orders": [2], "lmax_by_orders": [0]} for name in names}
+    assert list(validate_config(data).notices) == [f"potential.functions: {text}" for text in absent]

@@ -134,6 +134,12 @@ def test_seed__reaches_the_stages_that_draw():
     assert stages.split_params(config_with())["seed"] is stages.basis_params(config_with())["seed"] is None
 
 
+def test_split_params__say_whether_single_atoms_give_the_references():
+    assert stages.split_params(config_with(data__test_size=0.1, data__reference_energy="isolated"))["has_isolated_references"]
+    assert not stages.split_params(config_with(data__reference_energy="isolated"))["has_isolated_references"]
+    assert not stages.split_params(config_with(data__test_size=0.1))["has_isolated_references"]
+
+
 def test_weights_params__keeps_the_policy_s_own_seed():
     config = config_with(fit__weighting={"type": "EnergyBasedWeightingPolicy", "seed": 3})
     assert stages.weights_params(config)["weighting"]["seed"] == 3
@@ -236,7 +242,7 @@ def test_potential_files__are_found_beside_the_configuration(tmp_path, monkeypat
 
 
 def test_potential_files__list_the_places():
-    with pytest.raises(ConfigError, match=r"potential\.initial_potential: no file 'absent\.yaml'; looked for\n  /"):
+    with pytest.raises(ConfigError, match=r"potential\.initial_potential\[1\]: no file 'absent\.yaml'; looked for\n  /"):
         stages.potential_files(config_with(potential__initial_potential=["old.yaml", "absent.yaml"]))
 
 

@@ -148,3 +148,10 @@ def test_policy__accepts_none_and_the_unused_cutoff():
 def test_policy__refuses(parameters, message):
     with pytest.raises(DataError, match=message):
         EnergyBasedPolicy.from_mapping(parameters)
+
+
+def test_policy__leaves_the_global_generator_alone():
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    apply(make_set(np.linspace(-3, -1, 20)), nfit=5, seed=1)
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002

@@ -78,11 +78,12 @@ def test_references__auto_without_volumes_has_no_shift():
 def test_references__isolated_atoms():
     frames = [Atoms("Al"), Atoms("Al", cell=[10, 10, 10], pbc=True), bulk("Ni"), Atoms("Ni"), bulk("Al")]
     structures, energies = StructureSet.from_ase(frames), np.array([-0.2, -0.3, -5.0, -0.7, -3.7])
-    assert determine_references("isolated", Composition.of(structures), energies) == References(
-        {"Al": -0.3, "Ni": -0.7}, 0.0, "isolated"
-    )
-    with pytest.raises(DataError, match="finds no single atom of Ni"):
+    expected = References({"Al": -0.3, "Ni": -0.7}, 0.0, "isolated")
+    assert determine_references("isolated", Composition.of(structures), energies) == expected
+    with pytest.raises(DataError, match="finds no single atom of Ni with an energy; add one or use a map"):
         determine_references("isolated", Composition.of(structures.select([0, 2])), energies[[0, 2]])
+    with pytest.raises(DataError, match=r"isolated needs total energies, and no structure has one; .* with data\.energy_key"):
+        determine_references("isolated", Composition.of(structures), np.full(5, np.nan))
 
 
 def test_references__table(tmp_path):

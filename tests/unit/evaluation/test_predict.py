@@ -312,6 +312,16 @@ def test_predict__without_any_radial_functions_there_is_no_energy(tables):
         assert not found.forces.any()
 
 
+def test_predict__entries_without_effect_have_none():
+    potential = random_potential(1, ("SBessel",))
+    bond = potential.bonds["Al", "Al"]
+    found = []
+    for changes in ({}, {"cutoff_function": "poly"}, {"radparameters": (7.0,)}):
+        changed = replace(potential, bonds={("Al", "Al"): replace(bond, **changes)})
+        found.append(evaluate(compile_potential(changed), Atoms("Al2", [[0, 0, 0], [0, 0, 2.5]])).energies[0])
+    assert found[0] == found[1] == found[2] != 0.0
+
+
 def test_predict__skipped_functions_take_no_part():
     potential = read_potential(DATA / "demo.yaml")
     block = potential.blocks[0]

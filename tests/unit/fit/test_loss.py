@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 import naive
+from acefit.basis.expansion import build_target
 from acefit.data.weights import Weights
 from acefit.evaluation.predict import predict
 from acefit.fit.loss import Loss, LossSettings
 from acefit.potential.parameters import parameter_vector, with_parameters
+from bases import BONDS, section, shape
 from gradients import gradient_errors, random_loss, random_weights
-from models import EMBEDDINGS, MODES, prepared, random_potential, random_structures
+from models import EMBEDDINGS, MODES, prepared, random_potential, random_structures, randomized
 
 TOLERANCE = 1e-6
 ALL_TERMS = LossSettings(kappa=0.3, l1=1e-3, l2=2e-3, w0=1e-3, w1=2e-3, w2=3e-4, w_orth=0.02, kappa_stress=2.0)
@@ -53,6 +55,17 @@ def test_gradient__tables_agree_with_central_differences():
 )
 def test_gradient__orders_apart_agree_with_central_differences(orders, nradbase):
     assert_gradient(random_loss(random_potential(1, orders=orders, nradbase=nradbase), ALL_TERMS))
+
+
+@pytest.mark.parametrize("nradbase", [None, 6])
+@pytest.mark.parametrize("nickel", [{"NiAl": shape([4, 2], [0, 1])}, {}])
+def test_gradient__blocks_of_a_pair_may_differ_in_size(nickel, nradbase):
+    # fewer functions of order 1 than base functions, or a block around one of the two elements only
+    bonds = {"ALL": {**BONDS["ALL"], "nradbase": nradbase}}
+    functions = {"UNARY": shape([2, 1], [0, 1]), "AlNi": shape([3, 1], [0, 1]), **nickel}
+    potential = build_target(section("Al Ni", functions, bonds=bonds))
+    assert potential.bonds["Al", "Ni"].k_max == (nradbase or (4 if nickel else 3))
+    assert_gradient(random_loss(randomized(potential), ALL_TERMS))
 
 
 def test_loss__is_the_sum_of_its_formula():

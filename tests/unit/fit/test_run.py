@@ -1,6 +1,7 @@
 """One fit job, with a cheap loss in place of the true one; and a short true one."""
 
 import logging
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -96,7 +97,7 @@ def test_run_fit__second_call_replays_without_side_effects(tmp_path, caplog):
     assert [row["time"] for row in second.rows[:-1]] == [row["time"] for row in first.rows[:-1]]
     assert format_potential(second.potential) == format_potential(first.potential)
     assert not [record for record in caplog.records if record.message.startswith("Iteration")]
-    assert "resuming: " in caplog.text
+    assert "continues an earlier run after " in caplog.text
 
 
 def test_run_fit__more_iterations_continue_the_same_path(tmp_path):
@@ -387,3 +388,9 @@ def test_select__takes_everything_along():
     np.testing.assert_array_equal(part.weights.energy, data.weights.energy[[4, 1]])
     assert part.neighbors.n_atoms == part.structures.n_atoms == len(part.weights.force)
     assert len(part.effective_energies) == 2
+
+
+def test_run_fit__says_which_share_of_its_time_is_not_the_loss(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        run_fit(small_job(tmp_path, {"maxiter": 3}))
+    assert re.search(r"after 3 iterations, \d+ evaluations; .* \d+ % of this run outside the loss", caplog.text)

@@ -1,17 +1,24 @@
 """Reading and writing together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acefit.basis.expansion import build_target
+from acefit.evaluation.predict import predict
 from acefit.files import read_sealed
 from acefit.potential import bbasis
 from acefit.potential.bbasis import format_potential, parse_potential, read_potential, write_configuration, write_potential
+from acefit.potential.checks import check_potential
+from acefit.potential.model import Function
 from acefit.potential.parameters import parameter_vector, with_parameters
-from bases import TWO_ELEMENTS, section, shape
+from bases import DATA, TWO_ELEMENTS, section, shape
 from conftest import shared_path
+from models import prepared
 
 REFERENCE = build_target(section("Al Ni", {"ALL": shape([3, 2, 1], [0, 1, 1])}))
 N_PARAMETERS = parameter_vector(REFERENCE).size
@@ -39,6 +46,15 @@ def test_bbasis__round_trip_keeps_everything(tmp_path, write):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "b.yaml"]
 
 
+def test_bbasis__round_trip_keeps_what_has_no_effect_and_empty_blocks():
+    potential = read_potential(TWO_ELEMENTS)
+    bonds = {pair: replace(bond, cutoff_function="poly") for pair, bond in potential.bonds.items()}
+    blocks = (*potential.blocks[:3], replace(potential.blocks[3], functions=()))
+    again = parse_potential(format_potential(replace(potential, bonds=bonds, blocks=blocks)))
+    assert {bond.cutoff_function for bond in again.bonds.values()} == {"poly"}
+    assert {block.elements for block in again.blocks} == {block.elements for block in potential.blocks}
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=N_PARAMETERS, max_size=N_PARAMETERS))
 def test_bbasis__round_trip_keeps_every_number_exactly(x):
@@ -61,3 +77,21 @@ def test_bbasis__round_trip_of_older_variants_keeps_everything(name):
 
 def test_bbasis__offers_what_its_list_says():
     assert all(callable(getattr(bbasis, name)) for name in bbasis.__all__)
+
+
+def test_bbasis__functions_with_unsorted_slots_keep_their_energies(tmp_path):
+    demo = read_potential(DATA / "demo.yaml")
+    # the same function with slots in another order: elements, n and l must move together
+    unsorted = Function(("Al", "Ni", "Ni", "Al", "Al"), (1, 2, 2, 1), (1, 1, 0, 0), (0, 0), (0.4, -0.3))
+    block = next(block for block in demo.blocks if block.elements == ("Al", "Ni"))
+    blocks = tuple(replace(b, functions=(*b.functions, unsorted)) if b is block else b for b in demo.blocks)
+    potential = replace(demo, blocks=blocks)
+    check_potential(potential, "test")
+    write_potential(potential, tmp_path / "a.yaml")
+    again = read_potential(tmp_path / "a.yaml")
+    cluster = prepared(Atoms("AlNiAlNi", [[0, 0, 0], [0, 0, 2.4], [2.5, 0, 0.3], [0.2, 2.6, 0.1]]), potential.cutoff)
+    before, after, without = (predict(p, *cluster).atomic_energies for p in (potential, again, demo))
+    np.testing.assert_allclose(after, before, rtol=1e-13)
+    assert abs(before[0] - without[0]) > 1e-6
+    write_configuration(potential, tmp_path / "b.yaml")
+    assert unsorted in read_potential(tmp_path / "b.yaml").functions()

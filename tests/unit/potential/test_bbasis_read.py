@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from acefit.errors import PotentialError
-from acefit.potential.bbasis_read import parse_potential, read_potential
+from acefit.potential.bbasis_read import import_potential, parse_potential, read_potential
 from bases import TWO_ELEMENTS
 from conftest import shared_path
 
@@ -266,3 +266,10 @@ def test_read_potential__names_the_file(tmp_path):
         read_potential(tmp_path / "binary.yaml")
     with pytest.raises(PotentialError, match="cannot be read as a text file"):
         read_potential(tmp_path)
+
+
+def test_import_potential__reads_the_same_and_logs_what_is_doubtful(caplog):
+    assert read_potential(TWO_ELEMENTS).n_functions == 11
+    assert caplog.text == ""
+    assert import_potential(TWO_ELEMENTS).n_functions == 11
+    assert "two_elements.yaml: if pacemaker trained it" in caplog.text

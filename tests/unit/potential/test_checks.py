@@ -1,10 +1,19 @@
+import re
 from dataclasses import replace
 
 import pytest
 
 from acefit.errors import PotentialError
 from acefit.potential.bbasis import read_potential
-from acefit.potential.checks import check_bond, check_element, check_embedding, check_function, check_potential, check_reach
+from acefit.potential.checks import (
+    check_bond,
+    check_element,
+    check_embedding,
+    check_function,
+    check_potential,
+    check_reach,
+    doubts,
+)
 from acefit.potential.model import Function
 from bases import TWO_ELEMENTS
 
@@ -68,3 +77,36 @@ def test_check_reach__names_the_missing_bond(potential):
     without = replace(potential, bonds={pair: bond for pair, bond in potential.bonds.items() if pair != ("Cu", "O")})
     with pytest.raises(PotentialError, match="the pair Cu-O has no bond"):
         check_reach(function, without, "here")
+
+
+SOUND = {"radbase": "SBessel", "core_repulsion": (0.0, 0.0), "rcut_in": 0.0, "dcut_in": 0.0, "inner_cutoff_type": "distance"}
+
+
+def sound(potential, **bond_settings):
+    """The potential with a smooth embedding, and bonds about which nothing is to be said but for the settings."""
+    embeddings = {e: replace(old, npot="FinnisSinclairShiftedScaled") for e, old in potential.embeddings.items()}
+    bonds = {pair: replace(bond, **SOUND | bond_settings) for pair, bond in potential.bonds.items()}
+    return replace(potential, embeddings=embeddings, bonds=bonds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"radbase": "ChebLinear"}, "bond Cu-O: ChebLinear does not vanish at the cutoff"),
+        ({"inner_cutoff_type": "density", "rcut_in": 1.5, "dcut_in": 0.1}, "bond Cu-O: .* end abruptly at r_in - delta_in"),
+        ({"inner_cutoff_type": "zbl", "rcut_in": 1.5}, "bond Cu-O: zbl without delta_in switches in one step"),
+        ({"core_repulsion": (10.0, 1.0)}, "its errors may be larger than its fit reported, because of core repulsion"),
+        ({"radbase": "ChebExpCos", "dcut": 0.5}, "because of ChebExpCos with dcut above 0.1"),
+    ],
+)
+def test_doubts__tell_what_its_maker_may_not_know(potential, settings, words):
+    assert list(doubts(sound(potential))) == []
+    assert re.search(words, "\n".join(doubts(sound(potential, **settings))))
+
+
+def test_doubts__about_the_trained_model_do_not_concern_own_fits(potential):
+    (doubt,) = doubts(replace(sound(potential), embeddings=potential.embeddings))
+    assert "because of FinnisSinclair with an exponent other than 1" in doubt
+    assert list(doubts(replace(sound(potential), embeddings=potential.embeddings).with_metadata(acefit_version="1.0"))) == []
+    linear = {e: replace(old, parameters=(1.0, 1.0)) for e, old in potential.embeddings.items()}
+    assert list(doubts(replace(sound(potential), embeddings=linear))) == []

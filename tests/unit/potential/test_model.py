@@ -1,8 +1,10 @@
+import pickle
+
 import numpy as np
 import pytest
 
 from acefit.errors import PotentialError
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import format_potential, read_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential, pair_key
 from bases import TWO_ELEMENTS
 
@@ -58,3 +60,11 @@ def test_with_metadata__adds_and_replaces():
     potential = Potential(("Al",), {}, {}, (), metadata={"a": "1", "b": "2"})
     assert potential.with_metadata(b="3", c="4").metadata == {"a": "1", "b": "3", "c": "4"}
     assert potential.metadata == {"a": "1", "b": "2"}
+
+
+def test_potential__is_complete_after_pickling():
+    potential = read_potential(TWO_ELEMENTS)
+    copy = pickle.loads(pickle.dumps(potential))
+    assert format_potential(copy, canonical=False) == format_potential(potential, canonical=False)
+    bond = copy.bonds["Cu", "O"]
+    assert (bond.rcut_in, bond.dcut_in, bond.inner_cutoff_type) == (1.75, 0.2, "distance")

@@ -3,12 +3,13 @@ from pathlib import Path
 import pytest
 
 from acefit.artifacts import content_digest, read_frame
+from acefit.basis.expansion import build_target
 from acefit.errors import ConfigError
 from acefit.files import read_sealed, read_yaml
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import read_potential, write_potential
 from acefit.potential.parameters import parameter_vector
 from acefit.steps.basis import basis
-from bases import TWO_ELEMENTS, section, shape
+from bases import BONDS, TWO_ELEMENTS, section, shape
 
 FUNCTIONS = {"ALL": shape([3, 2, 1], [0, 1, 1])}
 
@@ -92,3 +93,11 @@ def test_basis__says_when_it_has_fewer_functions_than_asked_for(tmp_path, caplog
 def test_basis__refuses_an_unknown_ladder_setting(tmp_path):
     with pytest.raises(ConfigError, match="fit: unknown key 'ladder_steps'; did you mean ladder_step"):
         run(tmp_path, fit={"ladder_steps": 3})
+
+
+def test_basis__says_which_settings_the_initial_potential_keeps(tmp_path, caplog):
+    write_potential(build_target(section("Al", {"ALL": shape([2], [0])})), tmp_path / "al.yaml")
+    bonds = {"ALL": {**BONDS["ALL"], "rcut": 6}}
+    run(tmp_path, section("Al Ni", FUNCTIONS, bonds=bonds) | {"initial_potential": str(tmp_path / "al.yaml")})
+    assert "potential: bond Al-Al: rcut stays 5.0 of the initial potential; 6.0 is not used" in caplog.text
+    assert caplog.text.count("is not used") == 1

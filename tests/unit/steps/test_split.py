@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 from acefit.artifacts import content_digest, read_arrays, read_provenance
@@ -35,3 +36,24 @@ def test_split__warns_when_the_test_set_is_empty(tmp_path, caplog):
         table = run(tmp_path, 0.05)
     assert set(table["subset"]) == {"train"}
     assert "less than one: no test set" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("has_isolated_references", "n_copper", "warned"), [(True, 1, True), (True, 9, False), (False, 1, False)]
+)
+def test_split__warns_when_the_only_single_atom_is_for_testing(tmp_path, caplog, has_isolated_references, n_copper, warned):
+    # of 10 structures the legacy generator takes the last in the order that seed 1 shuffles for testing
+    tested = split_structures(["data"] * 10, [""] * 10, 1, 1, False).test[0]
+    frames = [bulk("Al", cubic=True) for _ in range(10)]
+    for s in [tested, *(k for k in range(10) if k != tested)][:n_copper]:
+        frames[s] = Atoms("Cu")
+    write_dataset(Dataset.from_structures(StructureSet.from_ase(frames)), tmp_path / "s", tmp_path / "a")
+    split(
+        path_to_structures=tmp_path / "s",
+        test_size=1,
+        stratify=False,
+        seed=1,
+        has_isolated_references=has_isolated_references,
+        path_to_split=tmp_path / "split",
+    )
+    assert ("the only single atom of Cu is in the test set" in caplog.text) == warned
