@@ -69,8 +69,7 @@ def fit(
     paths_to_previous : result files of the earlier cycles this one may start from, their potentials beside them; none in cycle 0
     paths_to_shards, path_to_structures, path_to_atoms : neighbour lists and dataset
     path_to_weights, path_to_atom_weights, path_to_summary : of the weights stage
-    path_to_potential, path_to_metrics : best point of the cycle and table (contract `metrics`) to write
-    path_to_result : YAML to write: loss, why it ended, sizes, errors, times
+    path_to_potential, path_to_metrics, path_to_result : to write: best point, table (contract `metrics`), YAML with sizes and errors
     max_memory, stream : MB the fit may take, None: no limit; and whether its pairs are in files: auto, always or never
     processes : that do the fit together and all call this function; the first of them writes
 
@@ -91,7 +90,7 @@ def fit(
         assist_fit(job)
         return
     outcome = run_fit(job)
-    starts = [_potential_beside(path) for path in paths_to_previous] or [path_to_start, path_to_step]
+    starts = [_potential_beside(path) for path in paths_to_previous] or [Path(path_to_start), Path(path_to_step)]
     provenance = made_by("fit", code, *starts, *dataset, *weights, path_to_summary, *paths_to_shards)
     write_table(_columns(outcome.rows), path_to_metrics, "metrics", provenance)
     write_potential(outcome.potential, path_to_potential, provenance)
