@@ -9,10 +9,12 @@ import numpy as np
 
 from acefit.analysis.predictions import Labels, build_tables
 from acefit.artifacts import read_arrays, write_table
+from acefit.basis.compiled import compile_potential
 from acefit.data.storage import read_neighborlist, read_structures
 from acefit.errors import ArtifactError
-from acefit.evaluation.predict import predict as predict_structures
-from acefit.files import input_digests
+from acefit.evaluation.cost import measure_cost
+from acefit.evaluation.predict import predict_compiled
+from acefit.files import input_digests, write_yaml
 from acefit.potential.bbasis import read_potential
 
 
@@ -26,6 +28,7 @@ def predict(
     path_to_atom_weights: str | Path,
     path_to_predicted_structures: str | Path,
     path_to_predicted_atoms: str | Path,
+    path_to_cost: str | Path,
     tables: bool = False,
 ) -> None:
     """Evaluate a potential on the train, test and excluded structures of a dataset.
@@ -42,6 +45,8 @@ def predict(
         Tables of the weights stage, which say what belongs to which subset.
     path_to_predicted_structures, path_to_predicted_atoms : path
         Tables to write (contracts `predicted_structures` and `predicted_atoms`).
+    path_to_cost : path
+        YAML to write: number of functions and measured time of an evaluation, see `acefit.evaluation.cost.Cost`.
     tables : bool
         Use tabulated radial functions instead of analytic ones.
 
@@ -61,7 +66,8 @@ def predict(
             "run the neighborlists stage with the cutoff of the potential"
         )
     labels = _read_labels(path_to_structures, path_to_weights, path_to_atom_weights)
-    predicted = predict_structures(potential, structures, neighbors, tables=tables)
+    compiled = compile_potential(potential, tables)
+    predicted = predict_compiled(compiled, compiled.layout.vector(), structures, neighbors)
     of_structures, of_atoms = build_tables(structures, predicted, labels, neighbors.shortest_per_atom())
     provenance = {
         "step": "predict",
@@ -69,6 +75,7 @@ def predict(
     }
     write_table(of_structures, path_to_predicted_structures, "predicted_structures", provenance)
     write_table(of_atoms, path_to_predicted_atoms, "predicted_atoms", provenance)
+    write_yaml({"n_functions": potential.n_functions, **measure_cost(compiled, structures, neighbors)._asdict()}, path_to_cost)
 
 
 def _read_labels(path_to_structures: str | Path, path_to_weights: str | Path, path_to_atom_weights: str | Path) -> Labels:
