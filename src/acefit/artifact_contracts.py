@@ -278,9 +278,9 @@ RUNS = Contract(
         ),
         Column("subset", "string", "1", "errors that decide what is Pareto-optimal: test, or train where a run has no test set"),
         *(
-            Column(f"optimal_{error}_{cost}", "bool", "1", f"whether every run with a smaller {error} error {costs_more} and vice versa")
+            Column(f"optimal_{error}_{cost}", "bool", "1", f"Pareto-optimal in {error} error and {what}")
             for error in ("energy", "force")
-            for cost, costs_more in (("time", "takes more time"), ("functions", "has more functions"))
+            for cost, what in (("time", "time"), ("functions", "number of functions"))
         ),
     ),
 )

@@ -7,8 +7,12 @@ rule compare:
     output:
         table=f"{COMPARE}/runs.parquet",
         csv=report(f"{COMPARE}/runs.csv", caption="../report/comparison.rst", category="Comparison", labels={"shown": "table"}),
-        figure=report(f"{COMPARE}/pareto.png", caption="../report/comparison.rst", category="Comparison", labels={"shown": "figure"}),
-        summary=report(f"{COMPARE}/summary.html", caption="../report/comparison.rst", category="Comparison", labels={"shown": "page"}),
+        figure=report(
+            f"{COMPARE}/pareto.png", caption="../report/comparison.rst", category="Comparison", labels={"shown": "figure"}
+        ),
+        summary=report(
+            f"{COMPARE}/summary.html", caption="../report/comparison.rst", category="Comparison", labels={"shown": "page"}
+        ),
     log:
         f"{COMPARE}/logs/compare.log",
     benchmark:

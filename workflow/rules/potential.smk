@@ -7,7 +7,9 @@ rule potential:
         weights=of_run(f"{WEIGHTS}/structures.parquet"),
         shards=lambda wildcards: shard_files(wildcards.run),
     output:
-        potential=report(f"{RUN}/potential.yaml", caption="../report/potential.rst", category="Potential", labels={"run": "{run}"}),
+        potential=report(
+            f"{RUN}/potential.yaml", caption="../report/potential.rst", category="Potential", labels={"run": "{run}"}
+        ),
     log:
         f"{RUN}/logs/potential.log",
     benchmark:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from acefit.analysis.canvas import GREY, PALETTE, new_figure, plain_log_ticks, styled
 from acefit.analysis.catalog import SUBSET_WORDS
@@ -44,13 +45,20 @@ def draw_comparison(table: pd.DataFrame, labels: Mapping[str, str], heading: str
     for axes in panels.flat:
         plain_log_ticks(axes.xaxis)
         plain_log_ticks(axes.yaxis)
+    _keep_whole_numbers(panels[1, 1])
     figure.align_ylabels()
     handles = [
         Line2D([], [], color=PALETTE[0], marker="o", drawstyle="steps-post", label="Pareto-optimal"),
-        Line2D([], [], color=GREY, linestyle="none", marker="o", markerfacecolor="none", label="beaten in both"),
+        Line2D([], [], color=GREY, linestyle="none", marker="o", markerfacecolor="none", label="beaten by another run"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=2, title=heading or None, title_fontsize=9)
     return figure
+
+
+def _keep_whole_numbers(axes: Axes) -> None:
+    """No fractions of functions where their numbers are close to each other."""
+    if isinstance(axes.xaxis.get_major_locator(), MaxNLocator):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
 
 
 def _draw_runs(axes: Axes, costs: pd.Series, errors: pd.Series, optimal: pd.Series, labels: pd.Series) -> None:
@@ -59,16 +67,20 @@ def _draw_runs(axes: Axes, costs: pd.Series, errors: pd.Series, optimal: pd.Seri
     axes.scatter(costs[~optimal], errors[~optimal], s=26, facecolor="none", edgecolor=GREY, linewidth=0.9)
     axes.plot(front["cost"], front["error"], color=PALETTE[0], marker="o", markersize=6, drawstyle="steps-post")
     axes.set(xscale="log", yscale="log")
-    axes.margins(0.12)
+    axes.margins(x=0.15, y=0.12)
     shown = np.isfinite(errors) & (optimal | (len(costs) <= MAX_LABELS))
     if shown.sum() > MAX_LABELS:
         return
     for row in np.flatnonzero(shown):
+        place = (costs.iloc[row], errors.iloc[row])
+        # text of the marks on the right would leave the panel
+        is_right = axes.transAxes.inverted().transform(axes.transData.transform(place))[0] > 0.7
         axes.annotate(
             labels.iloc[row],
-            (costs.iloc[row], errors.iloc[row]),
-            xytext=(5, 4),
+            place,
+            xytext=(-5 if is_right else 5, 4),
             textcoords="offset points",
+            ha="right" if is_right else "left",
             fontsize=8,
             color="black" if optimal.iloc[row] else GREY,
         )

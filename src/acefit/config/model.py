@@ -50,8 +50,8 @@ class Config(Section):
     backend: BackendSection = key(BackendSection(), "How energies are evaluated")
     runs: Annotated[Changes | Name | None, Field(union_mode="left_to_right")] = key(
         None,
-        "Several runs in one: for each name the keys (dotted, such as `fit.maxiter`) whose values differ from this file; or a CSV "
-        "file with a row per run, whose first column is the name and whose others are keys (an empty cell changes nothing)",
+        "Several runs in one: for each name the keys (dotted, such as `fit.maxiter`) whose values differ from this file; or a "
+        "CSV file with a row per run, whose first column is the name and whose others are keys (an empty cell changes nothing)",
         ours=True,
     )
     sweep: Annotated[dict[str, Choices], Field(min_length=1)] | None = key(

@@ -31,7 +31,7 @@ class Runs(NamedTuple):
     Attributes
     ----------
     name : folder in `results/` that holds all of them
-    configs : run -> configuration; the run is its folder in `results/`, `name` itself where the file has neither `runs` nor `sweep`
+    configs : run -> configuration; a run is its folder in `results/`: `name/run`, or `name` where there is but one run
     changes : name of the run -> changed keys, in the same order
     labels : name of the run -> what tells it apart in a figure
     """
@@ -104,10 +104,11 @@ def _read_entries(config: Config, sources: list[Source]) -> tuple[list[_Entry], 
         path = Path(resolve_file(table, what="runs", base_path=config.base_path))
         table, of_table = _read_table(path)
         sources = [of_table, *sources]
-    entries = [
-        _Entry(name, name, changes, {key: ("runs", name, key) for key in changes}, ("runs", name)) for name, changes in table.items()
-    ]
-    return entries, sources
+    return [_named_entry(name, changes) for name, changes in table.items()], sources
+
+
+def _named_entry(name: str, changes: dict[str, Any]) -> _Entry:
+    return _Entry(name, name, changes, {key: ("runs", name, key) for key in changes}, ("runs", name))
 
 
 def _read_table(path: Path) -> tuple[dict[str, dict[str, Any]], Source]:

@@ -17,7 +17,8 @@ from acefit.evaluation.predict import build_prediction_layout, predict_layout
 SAMPLE_ATOMS = 2000
 """Atoms that are enough for a steady time per atom, and few enough for large potentials."""
 
-REPEATS = 5
+REPEATS, SECONDS = 5, 0.5
+"""Evaluations are repeated at least so often and so long: the shortest is the least disturbed by whatever else runs."""
 
 
 class Cost(NamedTuple):
@@ -40,10 +41,12 @@ class Cost(NamedTuple):
 
 
 def choose_sample(atoms_per_structure: NDArray[np.int64], n_atoms: int = SAMPLE_ATOMS) -> NDArray[np.int64]:
-    """Structures spread evenly over a dataset with about `n_atoms` atoms in all, at least one; the same for every potential."""
-    total = int(atoms_per_structure.sum())
+    """Structures spread evenly over a dataset with about `n_atoms` atoms in all; those of a small dataset repeatedly.
+
+    There is at least one, and the choice is the same for every potential, so that their costs can be compared.
+    """
     n_structures = len(atoms_per_structure)
-    number = min(n_structures, max(1, round(n_structures * n_atoms / max(total, 1))))
+    number = max(1, round(n_structures * n_atoms / int(atoms_per_structure.sum())))
     return np.arange(number) * n_structures // number
 
 
@@ -62,8 +65,8 @@ def measure_cost(compiled: Compiled, structures: StructureSet, neighbors: Neighb
     sample, pairs = structures.select(chosen), neighbors.select(chosen)
     layout = build_prediction_layout(compiled, sample, pairs)
     coefficients = compiled.coefficients(compiled.layout.vector())
-    times = []
-    for _ in range(REPEATS):
+    times: list[float] = []
+    while len(times) < REPEATS or sum(times) < SECONDS:
         start = time.perf_counter()
         predict_layout(compiled, coefficients, sample, layout, threads=1)
         times.append(time.perf_counter() - start)

@@ -37,12 +37,12 @@ UNITS = {
     **dict.fromkeys(("rmse_f_comp_train", "rmse_f_comp_test"), "eV/Å"),
 }
 FIGURE_CAPTION = (
-    "Errors of the {subset} set against what an evaluation costs. A run is Pareto-optimal if no other one is both cheaper and more "
-    "accurate; the stairs join these runs, and whatever lies above them is beaten by one of them."
+    "Errors of the {subset} set against what an evaluation costs. A run is Pareto-optimal if no other one is both cheaper and "
+    "more accurate; the stairs join these runs, and whatever lies above them is beaten by one of them."
 )
 TABLE_CAPTION = (
-    "The runs, the cheapest first; force errors are those of components. Times are of energies, forces and virials on one thread, "
-    "without the search for neighbours."
+    "The runs, the cheapest first; force errors are those of components. Times are of energies, forces and virials on one "
+    "thread, without the search for neighbours."
 )
 
 
@@ -82,13 +82,16 @@ def compare(
         cost = read_yaml(paths[2])
         processors[run] = cost["processor"]
         measured = {key: cost[key] for key in ("n_functions", "microseconds_per_atom", "neighbors_per_atom")}
-        rows.append({"run": run, "changes": json.dumps(changes[run]), **measured, **measure_errors(Predictions.from_columns(*tables))})
+        rows.append(
+            {"run": run, "changes": json.dumps(changes[run]), **measured, **measure_errors(Predictions.from_columns(*tables))}
+        )
     table = tabulate_runs(rows)
     write_table(table, path_to_table, "runs", {"step": "compare"})
     for_people = _with_changes(table, changes)
     write_text(for_people.to_csv(index=False, lineterminator="\n"), path_to_csv)
     keys = list(dict.fromkeys(key for changed in changes.values() for key in changed))
-    heading = "" if all(label == run for run, label in labels.items()) else ", ".join(keys)
+    words = [key.rpartition(".")[2] for key in keys]
+    heading = "" if all(label == run for run, label in labels.items()) else f"labels: {', '.join(words)}"
     write_figure(draw_comparison(table, labels, heading), path_to_figure)
     write_text(_format_page(name, for_people, Path(path_to_figure).read_bytes(), processors), path_to_page)
     for error in ERRORS:
