@@ -1,4 +1,4 @@
-"""The files a fit reads, written for a handful of structures without running the stages before it."""
+"""The files a fit, a report or a comparison reads, written for a handful of structures without running the stages before."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from acefit.artifact_contracts import CONTRACTS
 from acefit.artifacts import write_table
 from acefit.basis.expansion import build_target
 from acefit.basis.ladder import empty_basis
@@ -79,3 +80,51 @@ def outputs(folder: Path) -> dict[str, Path]:
     """Output arguments of the step `fit` for a folder."""
     names = {"potential": "potential.yaml", "metrics": "metrics.parquet", "result": "result.yaml"}
     return {f"path_to_{key}": folder / name for key, name in names.items()}
+
+
+def fill(contract: str, n_rows: int, **given: object) -> dict[str, object]:
+    """Table of a contract: the given columns, zeros or empty texts for the others."""
+    zeros = {"string": [""] * n_rows, "bool": np.zeros(n_rows, dtype=bool)}
+    columns = {}
+    for column in CONTRACTS[contract].columns:
+        base, _, size = column.dtype.partition("[")
+        default = zeros.get(
+            base, np.zeros((n_rows, int(size[:-1])) if size else n_rows, dtype=None if base == "string" else base)
+        )
+        columns[column.name] = given.get(column.name, default)
+    return columns
+
+
+def write_predictions(folder: Path, subsets: list[str], energy_error: float = 0.01) -> None:
+    """Write tables of the predict stage for single atoms whose energies are off by the same error (eV)."""
+    n = len(subsets)
+    rng = np.random.default_rng(0)
+    energies = rng.uniform(-5, -4, n)
+    structures = fill(
+        "predicted_structures",
+        n,
+        structure=np.arange(n),
+        subset=subsets,
+        reason=["too high" if s == "excluded" else "" for s in subsets],
+        n_atoms=np.ones(n, dtype=int),
+        energy=energies,
+        energy_predicted=energies + energy_error,
+        energy_per_atom=energies,
+        energy_per_atom_predicted=energies + energy_error,
+        nn_min=np.full(n, 2.3),
+        stress=np.full((n, 6), np.nan),
+        w_energy=np.full(n, 1 / n),
+    )
+    force = rng.normal(size=(n, 3))
+    atoms = fill(
+        "predicted_atoms",
+        n,
+        structure=np.arange(n),
+        atom=np.arange(n),
+        element=["Si"] * n,
+        force=force,
+        force_predicted=force * 1.1,
+        w_force=np.full(n, 1 / n),
+    )
+    write_table(structures, folder / "structures.parquet", "predicted_structures")
+    write_table(atoms, folder / "atoms.parquet", "predicted_atoms")

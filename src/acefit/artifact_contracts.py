@@ -259,6 +259,32 @@ CYCLES = Contract(
     ),
 )
 
+RUNS = Contract(
+    "runs",
+    1,
+    (
+        Column("run", "string", "1", "name of the run"),
+        Column("changes", "string", "1", "keys of the configuration that differ from the common file, and their values (JSON)"),
+        Column("n_functions", "int64", "1", "number of functions of the potential"),
+        Column("microseconds_per_atom", "float64", "µs", "measured time of an evaluation on one thread, per atom"),
+        Column("neighbors_per_atom", "float64", "1", "neighbours of an atom in the sample that was evaluated"),
+        *(
+            Column(f"{name}_{subset}", "float64", unit, f"{measure} of the {word} set; NaN when absent")
+            for subset, word in (("train", "training"), ("test", "test"))
+            for name, unit, measure in (
+                ("rmse_epa", "meV/atom", "root mean square error of the energies"),
+                ("rmse_f_comp", "eV/Å", "root mean square error of the force components"),
+            )
+        ),
+        Column("subset", "string", "1", "errors that decide what is Pareto-optimal: test, or train where a run has no test set"),
+        *(
+            Column(f"optimal_{error}_{cost}", "bool", "1", f"Pareto-optimal in {error} error and {what}")
+            for error in ("energy", "force")
+            for cost, what in (("time", "time"), ("functions", "number of functions"))
+        ),
+    ),
+)
+
 CONTRACTS: dict[str, Contract] = {
     c.name: c
     for c in (
@@ -273,5 +299,6 @@ CONTRACTS: dict[str, Contract] = {
         CYCLES,
         PREDICTED_STRUCTURES,
         PREDICTED_ATOMS,
+        RUNS,
     )
 }

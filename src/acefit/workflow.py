@@ -72,7 +72,11 @@ def _peak_memory() -> int | None:
 
 
 def _job_name(snakemake: Any) -> str:
-    return " ".join([str(snakemake.rule), *(f"{key} {value}" for key, value in snakemake.wildcards.items())])
+    """Stage with the run, where there are several, and what else tells jobs apart for people."""
+    wildcards = dict(snakemake.wildcards.items())
+    run = str(wildcards.get("run", "")).partition("/")[2]
+    told = [f"{key} {wildcards[key]}" for key in ("shard", "step", "cycle") if key in wildcards]
+    return " ".join([str(snakemake.rule), *([run] if run else []), *told])
 
 
 def _start_logging(path: Path, name: str, continues: bool) -> list[logging.Handler]:

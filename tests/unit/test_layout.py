@@ -21,7 +21,7 @@ def public_functions(path):
 
 
 def test_steps__are_those_of_the_workflow():
-    rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"common", "resources"}
+    rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"common", "inputs", "resources"}
     scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
     assert set(STEPS) == rules == scripts
 

@@ -52,6 +52,24 @@ def test_job_context__sends_records_to_the_log_and_the_terminal(tmp_path, capsys
     assert "INFO acefit.fit - iteration 3" in Path(job.log[0]).read_text()
 
 
+@pytest.mark.parametrize(
+    ("wildcards", "name"),
+    [
+        ({"run": "silicon", "step": "00", "cycle": "01"}, "fit step 00 cycle 01"),
+        ({"run": "silicon/small", "step": "00", "cycle": "01"}, "fit small step 00 cycle 01"),
+        ({"dataset": "0123456789", "cutoff": "4.0", "shard": "001", "shards": "002"}, "fit shard 001"),
+        ({}, "fit"),
+    ],
+    ids=["one run", "several runs", "shared", "plain"],
+)
+def test_job_context__names_what_tells_jobs_apart(tmp_path, capsys, wildcards, name):
+    job = fake_job(tmp_path)
+    job.wildcards = wildcards
+    with job_context(job):
+        logging.getLogger("acefit.fit").info("here")
+    assert capsys.readouterr().err == f"[{name}] here\n"
+
+
 def test_job_context__user_error_is_one_message_without_traceback_on_the_terminal(tmp_path, capsys):
     job = fake_job(tmp_path)
     with pytest.raises(SystemExit) as stop, job_context(job):

@@ -1,7 +1,7 @@
 # A checkpoint: how many ladder steps there are is known when the basis is. Fits take its files by content (fit.smk).
 checkpoint basis:
     input:
-        potentials=POTENTIAL_FILES,
+        potentials=settings_of_run(stages.potential_files),
     output:
         target=f"{RUN}/basis/target.yaml",
         functions=f"{RUN}/basis/functions.parquet",
@@ -18,9 +18,9 @@ checkpoint basis:
     resources:
         mem_mb=reserve(2000),
     params:
-        settings=stages.basis_params(CONFIG),
+        settings=settings_of_run(stages.basis_params),
         code=step_digest("basis"),
     message:
-        "Building the basis and the plan of the ladder"
+        "Building the basis and the plan of the ladder of {wildcards.run}"
     script:
         "../scripts/basis.py"

@@ -1,11 +1,10 @@
 rule dataset:
     input:
-        files=DATA_FILES,
-        references=REFERENCE_FILES,
+        files=lambda wildcards: [file["path"] for file in stages.data_files(BY_DIGEST[wildcards.dataset])],
+        references=lambda wildcards: stages.reference_files(BY_DIGEST[wildcards.dataset]),
     output:
-        structures=f"{DATASET}/structures.parquet",
-        atoms=f"{DATASET}/atoms.parquet",
-        references=f"{DATASET}/references.yaml",
+        # A common beginning lets Snakemake keep all three in its cache
+        multiext(f"{DATASET}/", structures="structures.parquet", atoms="atoms.parquet", references="references.yaml"),
     log:
         f"{DATASET}/logs/dataset.log",
     benchmark:
@@ -16,7 +15,7 @@ rule dataset:
     resources:
         mem_mb=reading_memory,
     params:
-        settings=stages.dataset_params(CONFIG),
+        settings=lambda wildcards: stages.dataset_params(BY_DIGEST[wildcards.dataset]),
         code=step_digest("dataset"),
     message:
         "Reading structures from {input.files}"

@@ -5,12 +5,12 @@ rule fit:
         step=lambda wildcards: ancient(step_file(wildcards)),
         start=start_potential,
         previous=earlier_cycles,
-        shards=SHARDS,
-        structures=f"{DATASET}/structures.parquet",
-        atoms=f"{DATASET}/atoms.parquet",
-        weights=f"{RUN}/weights/structures.parquet",
-        atom_weights=f"{RUN}/weights/atoms.parquet",
-        summary=f"{RUN}/weights/summary.yaml",
+        shards=lambda wildcards: shard_files(wildcards.run),
+        structures=of_run(f"{DATASET}/structures.parquet"),
+        atoms=of_run(f"{DATASET}/atoms.parquet"),
+        weights=of_run(f"{WEIGHTS}/structures.parquet"),
+        atom_weights=of_run(f"{WEIGHTS}/atoms.parquet"),
+        summary=of_run(f"{WEIGHTS}/summary.yaml"),
     output:
         potential=f"{FIT}/potential.yaml",
         metrics=f"{FIT}/metrics.parquet",
@@ -29,16 +29,16 @@ rule fit:
         mpi=lambda wildcards: None,
         mem_mb=reserved_memory,
         # What the user allows a fit, 0 without a limit; unlike mem_mb no guess, so that a fit may be refused for it
-        limit_mb=int(stages.fit_memory(CONFIG) or 0),
+        limit_mb=lambda wildcards: int(stages.fit_memory(CONFIGS[wildcards.run]) or 0),
         # Like memory it changes no result, so that it is no parameter
-        stream=stages.fit_stream(CONFIG),
+        stream=settings_of_run(stages.fit_stream),
     params:
-        settings=lambda wildcards: stages.fit_params(CONFIG, int(wildcards.cycle)),
+        settings=lambda wildcards: stages.fit_params(CONFIGS[wildcards.run], int(wildcards.cycle)),
         step=lambda wildcards: int(wildcards.step),
         cycle=lambda wildcards: int(wildcards.cycle),
         content=basis_content,
         code=step_digest("fit"),
     message:
-        "Fitting ladder step {wildcards.step}, cycle {wildcards.cycle}"
+        "Fitting ladder step {wildcards.step}, cycle {wildcards.cycle} of {wildcards.run}"
     script:
         "../scripts/fit.py"

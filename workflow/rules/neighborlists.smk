@@ -3,18 +3,18 @@ rule neighborlists:
         structures=f"{DATASET}/structures.parquet",
         atoms=f"{DATASET}/atoms.parquet",
     output:
-        shard=f"{NEIGHBORLISTS}/shard-{{shard}}-of-{NEIGHBORS['n_shards']:03d}.parquet",
+        shard=f"{NEIGHBORLISTS}/shard-{{shard}}-of-{{shards}}.parquet",
     log:
-        f"{NEIGHBORLISTS}/logs/shard-{{shard}}-of-{NEIGHBORS['n_shards']:03d}.log",
+        f"{NEIGHBORLISTS}/logs/shard-{{shard}}-of-{{shards}}.log",
     benchmark:
-        f"{NEIGHBORLISTS}/benchmarks/shard-{{shard}}-of-{NEIGHBORS['n_shards']:03d}.tsv"
+        f"{NEIGHBORLISTS}/benchmarks/shard-{{shard}}-of-{{shards}}.tsv"
     conda:
         "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=reserve(1000),
     params:
-        settings=NEIGHBORS,
+        settings=lambda wildcards: {"cutoff": float(wildcards.cutoff), "n_shards": int(wildcards.shards)},
         code=step_digest("neighborlists"),
     message:
         "Finding neighbours, part {wildcards.shard}"

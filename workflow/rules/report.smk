@@ -3,15 +3,15 @@ rule report:
         potential=f"{RUN}/potential.yaml",
         predicted_structures=f"{RUN}/predict/structures.parquet",
         predicted_atoms=f"{RUN}/predict/atoms.parquet",
-        references=f"{DATASET}/references.yaml",
-        weight_summary=f"{RUN}/weights/summary.yaml",
-        metrics=lambda wildcards: all_fits("metrics.parquet"),
-        results=lambda wildcards: all_fits("result.yaml"),
-        cycles=lambda wildcards: [f"{RUN}/select/{step}/cycles.parquet" for step in step_names()],
+        references=of_run(f"{DATASET}/references.yaml"),
+        weight_summary=of_run(f"{WEIGHTS}/summary.yaml"),
+        metrics=of_steps(f"{FIT}/metrics.parquet"),
+        results=of_steps(f"{FIT}/result.yaml"),
+        cycles=of_steps(f"{RUN}/select/step-{{step}}/cycles.parquet"),
     output:
         figures=report_files(FIGURES, figure_file, f"{RUN}/report"),
         tables=report_files(TABLES, table_file, f"{RUN}/report/tables"),
-        summary=report(f"{RUN}/report/summary.html", caption="../report/summary.rst", category="Summary"),
+        summary=report(f"{RUN}/report/summary.html", caption="../report/summary.rst", category="Summary", labels={"run": "{run}"}),
     log:
         f"{RUN}/logs/report.log",
     benchmark:
@@ -22,10 +22,10 @@ rule report:
     resources:
         mem_mb=reserve(3000),
     params:
-        settings=stages.report_params(CONFIG, CONFIG_FILES[-1]),
-        benchmarks=lambda wildcards: measured_jobs(),
+        settings=lambda wildcards: {"name": wildcards.run},
+        benchmarks=measured_jobs,
         code=step_digest("report"),
     message:
-        "Drawing figures and tables of the report"
+        "Drawing figures and tables of the report of {wildcards.run}"
     script:
         "../scripts/report.py"

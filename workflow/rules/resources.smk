@@ -20,12 +20,13 @@ def reading_memory(wildcards, input, attempt):
 
 def reserved_memory(wildcards, input, attempt):
     """MB of a fit: what the user allows it, else program and compiler, its data, and the optimiser's arrays."""
-    n_parameters = plan()["steps"][int(wildcards.step)]["n_parameters"]
-    estimate = 800 + 5 * input.size_mb + optimizer_bytes(CONFIG.fit.optimizer, n_parameters, CONFIG.fit.maxiter) / 1e6
-    return int(stages.fit_memory(CONFIG) or attempt * estimate)
+    settings, ladder = CONFIGS[wildcards.run], plan(wildcards.run)
+    n_parameters = ladder["steps"][int(wildcards.step)]["n_parameters"]
+    estimate = 800 + 5 * input.size_mb + optimizer_bytes(settings.fit.optimizer, n_parameters, settings.fit.maxiter) / 1e6
+    return int(stages.fit_memory(settings) or attempt * estimate)
 
 
 def fit_threads(wildcards):
     """All cores for a fit that runs alone; restarts that run side by side share them."""
-    at_once = CYCLES - 1 if PARALLEL and int(wildcards.cycle) else 1
+    at_once = CONFIGS[wildcards.run].fit.fit_cycles - 1 if is_parallel(wildcards.run) and int(wildcards.cycle) else 1
     return max(1, CORES // at_once)

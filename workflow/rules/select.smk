@@ -18,9 +18,9 @@ rule select:
     resources:
         mem_mb=reserve(1000),
     params:
-        settings=stages.select_params(CONFIG),
+        settings=settings_of_run(stages.select_params),
         code=step_digest("select"),
     message:
-        "Choosing the best cycle of ladder step {wildcards.step}"
+        "Choosing the best cycle of ladder step {wildcards.step} of {wildcards.run}"
     script:
         "../scripts/select.py"

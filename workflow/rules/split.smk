@@ -2,18 +2,18 @@ rule split:
     input:
         structures=f"{DATASET}/structures.parquet",
     output:
-        split=f"{RUN}/split/split.parquet",
+        split=f"{SPLIT}/split.parquet",
     log:
-        f"{RUN}/logs/split.log",
+        f"{SPLIT}/logs/split.log",
     benchmark:
-        f"{RUN}/benchmarks/split.tsv"
+        f"{SPLIT}/benchmarks/split.tsv"
     conda:
         "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=reserve(1000),
     params:
-        settings=stages.split_params(CONFIG),
+        settings=lambda wildcards: stages.split_params(BY_DIGEST[wildcards.split]),
         code=step_digest("split"),
     message:
         "Dividing the structures into training and test set"

@@ -2,23 +2,23 @@ rule weights:
     input:
         structures=f"{DATASET}/structures.parquet",
         atoms=f"{DATASET}/atoms.parquet",
-        split=f"{RUN}/split/split.parquet",
-        given=WEIGHT_FILE,
+        split=split_of_weights,
+        given=given_weights,
     output:
-        structures=f"{RUN}/weights/structures.parquet",
-        atoms=f"{RUN}/weights/atoms.parquet",
-        summary=f"{RUN}/weights/summary.yaml",
+        structures=f"{WEIGHTS}/structures.parquet",
+        atoms=f"{WEIGHTS}/atoms.parquet",
+        summary=f"{WEIGHTS}/summary.yaml",
     log:
-        f"{RUN}/logs/weights.log",
+        f"{WEIGHTS}/logs/weights.log",
     benchmark:
-        f"{RUN}/benchmarks/weights.tsv"
+        f"{WEIGHTS}/benchmarks/weights.tsv"
     conda:
         "../envs/acefit.yaml"
     threads: 1
     resources:
         mem_mb=reserve(2000),
     params:
-        settings=stages.weights_params(CONFIG),
+        settings=lambda wildcards: stages.weights_params(BY_DIGEST[wildcards.weights]),
         code=step_digest("weights"),
     message:
         "Weighting structures and atoms"

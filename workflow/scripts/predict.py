@@ -15,4 +15,5 @@ with job_context(snakemake):
         path_to_atom_weights=snakemake.input.atom_weights,
         path_to_predicted_structures=snakemake.output.structures,
         path_to_predicted_atoms=snakemake.output.atoms,
+        path_to_cost=snakemake.output.cost,
     )

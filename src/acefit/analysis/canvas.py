@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -117,6 +118,21 @@ def outlier_limit(errors: NDArray[np.float64]) -> float:
     if largest == 0:
         return 1.0
     return 1.05 * largest if largest < 4 * usual or usual == 0 else 2.0 * usual
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, also between decades when the axis spans few of them."""
+    low, high = axis.get_view_interval()
+    axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    if high / low < 8:
+        axis.set_major_locator(mpl.ticker.MaxNLocator(nbins=8, steps=(1, 2, 2.5, 5, 10)))
+        axis.set_minor_locator(mpl.ticker.NullLocator())
+    elif high / low < 100:
+        axis.set_minor_locator(mpl.ticker.LogLocator(subs=(2.0, 5.0)))
+        axis.set_minor_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_tick_params(which="minor", labelsize=8.5)
+    else:
+        axis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def draw_box(axes: Axes, lines: Sequence[str], corner: str = "upper left") -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from acefit.analysis.canvas import GREY, LINE_STYLES, PALETTE, SUBSET_COLOURS, new_figure, styled
+from acefit.analysis.canvas import GREY, LINE_STYLES, PALETTE, SUBSET_COLOURS, new_figure, plain_log_ticks, styled
 
 # Parts of the loss in the order of their colours; columns of the metrics table
 LOSS_PARTS = {
@@ -162,27 +162,12 @@ def draw_convergence_errors(metrics: pd.DataFrame) -> Figure:
     for axes, (column, label) in zip(panels, columns, strict=True):
         _draw_curves(axes, metrics, column, offsets, scale=1000.0)
         axes.set(yscale="log", ylabel=label)
-        _plain_log_ticks(axes)
+        plain_log_ticks(axes.yaxis)
     panels[1].set_xlabel("iteration")
     figure.align_ylabels()
     _draw_steps(panels, offsets, _end(metrics, offsets))
     _curve_legend(figure, metrics)
     return figure
-
-
-def _plain_log_ticks(axes: Axes) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers, also between decades when the axis spans few of them."""
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    if high / low < 8:
-        axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(nbins=8, steps=(1, 2, 2.5, 5, 10)))
-        axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
-    elif high / low < 100:
-        axes.yaxis.set_minor_locator(mpl.ticker.LogLocator(subs=(2.0, 5.0)))
-        axes.yaxis.set_minor_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.tick_params(axis="y", which="minor", labelsize=8.5)
-    else:
-        axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 @styled
@@ -204,7 +189,7 @@ def draw_ladder(cycles: pd.DataFrame) -> Figure:
             axes.plot(best["n_functions"], 1000 * best[column], color=colour, marker="o", markersize=5, label=str(subset))
         axes.set(yscale="log", xlabel="number of functions", ylabel=label)
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, nbins=7))
-        _plain_log_ticks(axes)
+        plain_log_ticks(axes.yaxis)
     panels[0].legend()
     return figure
 

@@ -93,6 +93,12 @@ def format_list(items: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>\n" if items else ""
 
 
+def format_links(links: Mapping[str, str]) -> str:
+    """Bulleted list of links, text -> address."""
+    items = "".join(f'<li><a href="{html.escape(link)}">{html.escape(text)}</a></li>' for text, link in links.items())
+    return f"<ul>{items}</ul>\n" if links else ""
+
+
 def format_paragraph(text: str) -> str:
     """One paragraph of plain text."""
     return f"<p>{html.escape(text)}</p>\n"

@@ -42,23 +42,43 @@ def validate_config(data: Mapping[str, Any], source: PathLike | Iterable[PathLik
     ConfigError
         As in `load_config`.
     """
+    return _validate(plain(data), read_sources(source))
+
+
+def read_sources(source: PathLike | Iterable[PathLike] | None) -> list[Source]:
+    """Read the file or files a configuration was merged from."""
     paths = [] if source is None else [source] if isinstance(source, str | Path) else list(source)
-    return _validate(_plain(data), [read_source(path) for path in paths])
+    return [read_source(path) for path in paths]
 
 
 def _validate(data: dict[Any, Any], sources: list[Source]) -> Config:
-    problems = [
+    config, found = check_data(data)
+    problems = [*repeated_keys(sources), *found]
+    if problems or config is None:
+        raise ConfigError(listing(problems, sources))
+    return complete(config, sources)
+
+
+def repeated_keys(sources: list[Source]) -> list[Problem]:
+    """Keys that are given twice in a file."""
+    return [
         Problem(path, f"is given again in line {line}; the earlier one would be lost")
         for source in sources
         for path, line in source.repeated
     ]
-    config, found = _parse(data)
-    problems += found
+
+
+def check_data(data: dict[Any, Any]) -> tuple[Config | None, list[Problem]]:
+    """Configuration made of plain data, None where it cannot even be read, and everything that is wrong with it."""
+    config, problems = _parse(data)
     if config is not None:
-        blamed = [problem.path for problem in found]
+        blamed = [problem.path for problem in problems]
         problems += [p for p in relation_problems(config) if not any(_touches(p, path) for path in blamed)]
-    if problems or config is None:
-        raise ConfigError(listing(problems, sources))
+    return config, problems
+
+
+def complete(config: Config, sources: list[Source]) -> Config:
+    """The configuration, which now knows its notices and its folder."""
     config._notices = tuple(relation_notices(config))
     config._sources = tuple(sources)
     config._base_path = sources[-1].path.parent if sources else Path()
@@ -103,12 +123,12 @@ def _without(data: Any, paths: list[KeyPath]) -> Any:
     return data
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
     """Plain dictionaries and lists, with the words that YAML 1.1 took for booleans turned back in element keys.
 
     Nobelium cannot be told from the pair nitrogen and oxygen; the pair is assumed.
     """
     if isinstance(data, Mapping):
         words = {True: "ON", False: "NO"}
-        return {words[key] if isinstance(key, bool) else key: _plain(value) for key, value in data.items()}
-    return [_plain(item) for item in data] if isinstance(data, list | tuple) else data
+        return {words[key] if isinstance(key, bool) else key: plain(value) for key, value in data.items()}
+    return [plain(item) for item in data] if isinstance(data, list | tuple) else data

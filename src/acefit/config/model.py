@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from acefit.config.data_section import DataInput
-from acefit.config.fields import Positive, Section, Seed, key
+from acefit.config.fields import Name, Positive, Section, Seed, key
 from acefit.config.fit_section import BackendSection, FitSection
 from acefit.config.potential_section import PotentialSection, SingleElementPotential
 from acefit.config.source import Source
@@ -14,6 +14,14 @@ from acefit.config.source import Source
 
 def _to_text(value: Any) -> Any:
     return {str(k): "" if v is None else str(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _name_keys(value: Any) -> Any:
+    return {str(k): {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+Changes = Annotated[dict[str, dict[str, Any]], Field(min_length=1), BeforeValidator(_name_keys)]
+Choices = Annotated[list[Any], Field(min_length=1)]
 
 
 class Config(Section):
@@ -42,6 +50,15 @@ class Config(Section):
     data: DataInput = key(..., "Datasets")
     fit: FitSection = key(FitSection(), "How the parameters are fitted")
     backend: BackendSection = key(BackendSection(), "How energies are evaluated")
+    runs: Annotated[Changes | Name | None, Field(union_mode="left_to_right")] = key(
+        None,
+        "Several runs in one: for each name the keys (dotted, such as `fit.maxiter`) whose values differ from this file; or a "
+        "CSV file with a row per run, whose first column is the name and whose others are keys (an empty cell changes nothing)",
+        ours=True,
+    )
+    sweep: Annotated[dict[str, Choices], Field(min_length=1)] | None = key(
+        None, "Several runs in one: for each key (dotted) a list of values; all combinations are run", ours=True
+    )
 
     _notices: tuple[str, ...] = PrivateAttr(default=())
     _base_path: Path = PrivateAttr(default=Path())

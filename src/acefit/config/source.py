@@ -77,6 +77,23 @@ def read_source(path: str | Path) -> Source:
     return Source(path, data, lines, repeated)
 
 
+def read_value(text: str) -> Any:
+    """Value of a text, such as the cell of a table, as it would be read behind a key.
+
+    Raises
+    ------
+    ConfigError
+        If the text is not valid YAML.
+    """
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{text!r} is not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    finally:
+        loader.dispose()
+
+
 def _syntax_message(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}" if mark else str(path)

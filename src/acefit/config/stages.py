@@ -167,8 +167,21 @@ def dataset_params(config: Config) -> Plain:
 
 def dataset_digest(config: Config) -> str:
     """Short name of the data settings; configurations with the same ones share dataset and neighbour lists."""
-    text = json.dumps(dataset_params(config), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return _digest(dataset_params(config))
+
+
+def split_digest(config: Config) -> str:
+    """Short name of the settings of the split; configurations with the same data and split share it."""
+    return _digest(split_params(config))
+
+
+def weights_digest(config: Config) -> str:
+    """Short name of the settings of split and weights; configurations with the same data, split and weighting share them."""
+    return _digest([split_params(config), weights_params(config)])
+
+
+def _digest(settings: Any) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def neighborlists_params(config: Config) -> Plain:
@@ -296,8 +309,3 @@ def potential_params(config: Config) -> Plain:
 def predict_params(config: Config) -> Plain:
     """How the final potential is evaluated."""
     return {"tables": config.backend.tables}
-
-
-def report_params(config: Config, config_path: str | Path | None = None) -> Plain:
-    """Name that heads the report."""
-    return {"name": run_name(config, config_path)}

@@ -67,9 +67,8 @@ def fit(
     code : digest of the code, so that a changed program starts anew
     path_to_step, path_to_start : potential whose functions the step fits; the best of the step before, or the initial one
     paths_to_previous : result files of the earlier cycles this one may start from, their potentials beside them; none in cycle 0
-    paths_to_shards, path_to_structures, path_to_atoms : neighbour lists and dataset
-    path_to_weights, path_to_atom_weights, path_to_summary : of the weights stage
-    path_to_potential, path_to_metrics, path_to_result : to write: best point, table (contract `metrics`), YAML with sizes and errors
+    paths_to_shards, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights, path_to_summary : of stages before
+    path_to_potential, path_to_metrics, path_to_result : files to write; the second follows the contract `metrics`
     max_memory, stream : MB the fit may take, None: no limit; and whether its pairs are in files: auto, always or never
     processes : that do the fit together and all call this function; the first of them writes
 

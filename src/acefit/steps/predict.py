@@ -5,21 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acefit.analysis.predictions import Labels, build_tables, find_low_energy
 from acefit.artifacts import check_made_from, check_table, iterate_ranges, made_by, open_table, read_arrays
-from acefit.basis.compiled import compile_potential
+from acefit.basis.compiled import Compiled, compile_potential
+from acefit.data import neighborlists, structures
+from acefit.data.neighborlists import NeighborList
 from acefit.data.stored import StoredDataset, StoredNeighbors, open_dataset, open_neighborlist
+from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
+from acefit.evaluation.cost import choose_sample, measure_cost
 from acefit.evaluation.parts import plan_parts
 from acefit.evaluation.predict import build_prediction_layout, predict_layout
+from acefit.files import write_yaml
 from acefit.potential.bbasis import read_sealed_potential
-from acefit.potential.model import Potential
 
 LabelsOf = Callable[[NDArray[np.int64]], Iterator[Labels]]
+
+
+class _Predicted(NamedTuple):
+    """Rows of both tables for some structures, and those of the structures whose evaluation will be timed."""
+
+    of_structures: dict[str, object]
+    of_atoms: dict[str, object]
+    sample: StructureSet
+    pairs_of_sample: NeighborList
 
 
 def predict(
@@ -32,6 +46,7 @@ def predict(
     path_to_atom_weights: str | Path,
     path_to_predicted_structures: str | Path,
     path_to_predicted_atoms: str | Path,
+    path_to_cost: str | Path,
     tables: bool = False,
     code: str = "",
 ) -> None:
@@ -39,20 +54,18 @@ def predict(
 
     Parameters
     ----------
-    path_to_potential : path
-        The potential as it will be used, with its core repulsion.
-    path_to_structures, path_to_atoms : path
-        Tables of the dataset stage.
+    path_to_potential, path_to_structures, path_to_atoms : path
+        The potential as it will be used, with its core repulsion; tables of the dataset stage.
     paths_to_shards : paths
         All shards of the neighbour lists; their cutoff must reach that of the potential.
     path_to_weights, path_to_atom_weights : path
         Tables of the weights stage, which say what belongs to which subset.
     path_to_predicted_structures, path_to_predicted_atoms : path
         Tables to write (contracts `predicted_structures` and `predicted_atoms`).
-    tables : bool
-        Use tabulated radial functions instead of analytic ones.
-    code : str
-        Digest of the code, for the provenance.
+    path_to_cost : path
+        YAML to write: number of functions and measured time of an evaluation, see `acefit.evaluation.cost.Cost`.
+    tables, code : bool, str
+        Whether radial functions are interpolated; digest of the code, for the provenance.
 
     Raises
     ------
@@ -72,28 +85,34 @@ def predict(
     labels_of = _open_labels(dataset, path_to_weights, path_to_atom_weights)
     inputs = (path_to_potential, path_to_structures, path_to_atoms, path_to_weights, path_to_atom_weights, *paths_to_shards)
     provenance = made_by("predict", code, *inputs)
+    compiled = compile_potential(potential, tables)
+    samples: list[StructureSet] = []
+    pairs: list[NeighborList] = []
     with (
         open_table(path_to_predicted_structures, "predicted_structures", provenance) as all_structures,
         open_table(path_to_predicted_atoms, "predicted_atoms", provenance) as all_atoms,
     ):
-        for of_structures, of_atoms in _predict_parts(potential, neighbors, labels_of, tables):
-            all_structures.write(of_structures)
-            all_atoms.write(of_atoms)
+        for part in _predict_parts(compiled, neighbors, labels_of):
+            all_structures.write(part.of_structures)
+            all_atoms.write(part.of_atoms)
+            samples.append(part.sample)
+            pairs.append(part.pairs_of_sample)
+    cost = measure_cost(compiled, structures.concatenate(samples), neighborlists.concatenate(pairs))
+    write_yaml({"n_functions": potential.n_functions, **cost._asdict()}, path_to_cost, provenance)
 
 
-def _predict_parts(
-    potential: Potential, neighbors: StoredNeighbors, labels_of: LabelsOf, tables: bool
-) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
-    """Rows of both tables for some structures at a time."""
-    compiled = compile_potential(potential, tables)
+def _predict_parts(compiled: Compiled, neighbors: StoredNeighbors, labels_of: LabelsOf) -> Iterator[_Predicted]:
+    """Predict some structures at a time."""
     coefficients = compiled.coefficients(compiled.layout.vector())
-    offsets = neighbors.dataset.offsets
-    parts = plan_parts(neighbors.counts, neighbors.dataset.atoms_per_structure)
+    offsets, n_atoms = neighbors.dataset.offsets, neighbors.dataset.atoms_per_structure
+    parts, sample = plan_parts(neighbors.counts, n_atoms), choose_sample(n_atoms)
     bounds = np.array([0, *(part.last for part in parts)])
     for part, (data, pairs), labels in zip(parts, neighbors.parts(bounds), labels_of(bounds), strict=True):
         layout = build_prediction_layout(compiled, data.structures, pairs, blocks=part.blocks)
         predicted = predict_layout(compiled, coefficients, data.structures, layout)
-        yield build_tables(data.structures, predicted, labels, pairs.shortest_per_atom(), int(offsets[part.first]))
+        tables = build_tables(data.structures, predicted, labels, pairs.shortest_per_atom(), int(offsets[part.first]))
+        chosen = sample[(sample >= part.first) & (sample < part.last)] - part.first
+        yield _Predicted(*tables, data.structures.select(chosen), pairs.select(chosen))
 
 
 def _open_labels(dataset: StoredDataset, path_to_weights: str | Path, path_to_atom_weights: str | Path) -> LabelsOf:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from acefit.analysis.canvas import draw_note, draw_points, new_figure, outlier_limit, padded_limits, write_figure
+from acefit.analysis.canvas import draw_note, draw_points, new_figure, outlier_limit, padded_limits, plain_log_ticks, write_figure
 
 
 def test_write_figure__same_figure_gives_same_bytes(tmp_path):
@@ -47,3 +47,14 @@ def test_outlier_limit__a_few_huge_errors_do_not_set_the_axis():
     assert outlier_limit(errors) == pytest.approx(1.05 * np.abs(errors).max())
     errors[0] = 1000.0
     assert outlier_limit(errors) < 10.0
+
+
+@pytest.mark.parametrize(("limits", "shown"), [((2.0, 5.0), {"2", "3", "5"}), ((3.0, 200.0), {"5", "10", "20", "100"})])
+def test_plain_log_ticks__writes_plain_numbers(limits, shown):
+    axes = new_figure().subplots()
+    axes.set(xscale="log", xlim=limits)
+    plain_log_ticks(axes.xaxis)
+    axes.figure.canvas.draw()
+    texts = {label.get_text() for label in (*axes.get_xticklabels(), *axes.get_xticklabels(minor=True))}
+    assert shown <= texts
+    assert not any("10^" in text for text in texts)

@@ -49,6 +49,12 @@ def test_format_table__of_nothing_is_nothing():
     assert page.format_table(pd.DataFrame({"a": []}), {}, {}) == ""
 
 
+def test_format_links__escapes_texts_and_addresses():
+    text = page.format_links({"a<b": "../a&b/summary.html"})
+    assert '<a href="../a&amp;b/summary.html">a&lt;b</a>' in text
+
+
 def test_format_list_and_facts__of_nothing_are_nothing():
+    assert page.format_links({}) == ""
     assert page.format_list([]) == ""
     assert page.format_facts({}) == ""

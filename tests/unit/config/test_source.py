@@ -1,6 +1,6 @@
 import pytest
 
-from acefit.config.source import locate, read_source
+from acefit.config.source import locate, read_source, read_value
 from acefit.errors import ConfigError
 
 
@@ -62,3 +62,13 @@ def test_locate__falls_back_to_the_enclosing_key(tmp_path):
     assert locate([source], ("a", "x", "y")) == (name, 1)
     assert locate([source], ("z",)) == (name, 0)
     assert locate([], ("a",)) == ("", 0)
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("[1, 2]", [1, 2]), ("NO", "NO"), ("1e-8", "1e-8"), ("none", "none")])
+def test_read_value__is_what_would_stand_behind_a_key(text, value):
+    assert read_value(text) == value
+
+
+def test_read_value__explains_what_it_cannot_read():
+    with pytest.raises(ConfigError, match=r"'\[1' is not valid YAML: "):
+        read_value("[1")

@@ -285,6 +285,17 @@ def test_dataset_digest__depends_on_data_settings_alone():
     assert digest != stages.dataset_digest(config_with(data__group_key="kind"))
 
 
+def test_split_and_weights_digest__depend_on_their_settings_alone():
+    names = (stages.split_digest(config_with()), stages.weights_digest(config_with()))
+    same = config_with(fit__loss__kappa=0.1, potential__functions__ALL__nradmax_by_orders=[3], fit__maxiter=3)
+    assert (stages.split_digest(same), stages.weights_digest(same)) == names
+    weighted = config_with(fit__weighting={"type": "EnergyBasedWeightingPolicy"})
+    assert stages.split_digest(weighted) == names[0]
+    assert stages.weights_digest(weighted) != names[1]
+    divided = config_with(data__test_size=0.2)
+    assert not {stages.split_digest(divided), stages.weights_digest(divided)} & set(names)
+
+
 @pytest.mark.parametrize(
     ("name", "path", "expected"),
     [
@@ -301,7 +312,3 @@ def test_run_name__says_something(name, path, expected):
 
 def test_run_name__without_file_is_that_of_the_folder(tmp_path):
     assert stages.run_name(config_with()) == tmp_path.name.strip("-.")
-
-
-def test_report_params__name_the_run():
-    assert stages.report_params(config_with(name="mine")) == {"name": "mine"}

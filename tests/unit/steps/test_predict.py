@@ -8,6 +8,7 @@ from acefit.data.storage import Dataset, write_dataset, write_shard
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
 from acefit.evaluation import parts
+from acefit.files import read_yaml
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential
 from acefit.steps.predict import predict
@@ -61,6 +62,7 @@ def inputs(tmp_path):
         "path_to_atom_weights": tmp_path / "weights_atoms.parquet",
         "path_to_predicted_structures": tmp_path / "predicted.parquet",
         "path_to_predicted_atoms": tmp_path / "predicted_atoms.parquet",
+        "path_to_cost": tmp_path / "cost.yaml",
     }
 
 
@@ -82,6 +84,13 @@ def test_predict__atoms_table_adds_up_to_the_structures(inputs):
     atoms = read_arrays(inputs["path_to_predicted_atoms"], "predicted_atoms")
     assert np.allclose(np.bincount(atoms["structure"], atoms["energy_predicted"]), structures["energy_predicted"])
     assert np.allclose(atoms["force_predicted"].sum(axis=0), 0.0, atol=1e-12)
+
+
+def test_predict__says_what_an_evaluation_costs(inputs):
+    predict(**inputs)
+    cost = read_yaml(inputs["path_to_cost"])
+    assert cost["n_functions"] == 1
+    assert cost["microseconds_per_atom"] > 0
 
 
 def test_predict__refuses_neighbour_lists_that_are_too_short(inputs):

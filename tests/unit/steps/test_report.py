@@ -3,60 +3,13 @@ import pandas as pd
 import pytest
 
 from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
-from acefit.artifact_contracts import CONTRACTS
 from acefit.artifacts import write_table
 from acefit.errors import ArtifactError
 from acefit.files import write_text, write_yaml
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential
 from acefit.steps.report import report
-
-
-def fill(contract, n_rows, **given):
-    """Table of a contract: the given columns, zeros or empty texts for the others."""
-    zeros = {"string": [""] * n_rows, "bool": np.zeros(n_rows, dtype=bool)}
-    columns = {}
-    for column in CONTRACTS[contract].columns:
-        base, _, size = column.dtype.partition("[")
-        default = zeros.get(
-            base, np.zeros((n_rows, int(size[:-1])) if size else n_rows, dtype=None if base == "string" else base)
-        )
-        columns[column.name] = given.get(column.name, default)
-    return columns
-
-
-def write_predictions(folder, subsets):
-    n = len(subsets)
-    rng = np.random.default_rng(0)
-    energies = rng.uniform(-5, -4, n)
-    structures = fill(
-        "predicted_structures",
-        n,
-        structure=np.arange(n),
-        subset=subsets,
-        reason=["too high" if s == "excluded" else "" for s in subsets],
-        n_atoms=np.ones(n, dtype=int),
-        energy=energies,
-        energy_predicted=energies + 0.01,
-        energy_per_atom=energies,
-        energy_per_atom_predicted=energies + 0.01,
-        nn_min=np.full(n, 2.3),
-        stress=np.full((n, 6), np.nan),
-        w_energy=np.full(n, 1 / n),
-    )
-    force = rng.normal(size=(n, 3))
-    atoms = fill(
-        "predicted_atoms",
-        n,
-        structure=np.arange(n),
-        atom=np.arange(n),
-        element=["Si"] * n,
-        force=force,
-        force_predicted=force * 1.1,
-        w_force=np.full(n, 1 / n),
-    )
-    write_table(structures, folder / "structures.parquet", "predicted_structures")
-    write_table(atoms, folder / "atoms.parquet", "predicted_atoms")
+from pipeline_files import fill, write_predictions
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,78 @@
+"""What an evaluation of a potential costs: time per atom for energies, forces and virials on one thread."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import llvmlite.binding
+import numpy as np
+from numpy.typing import NDArray
+
+from acefit.basis.compiled import Compiled
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.evaluation.predict import build_prediction_layout, predict_layout
+
+SAMPLE_ATOMS = 2000
+"""Atoms that are enough for a steady time per atom, and few enough for large potentials."""
+
+REPEATS, SECONDS = 5, 0.5
+"""Evaluations are repeated at least so often and so long: the shortest is the least disturbed by whatever else runs."""
+
+
+class Cost(NamedTuple):
+    """Measured cost of a potential.
+
+    Attributes
+    ----------
+    microseconds_per_atom : the shortest of some evaluations; neighbours are found and sorted already, as between two searches in
+        molecular dynamics
+    n_structures, n_atoms : size of the sample that was evaluated
+    neighbors_per_atom : pairs of the sample within the cutoff of the neighbour lists, per atom
+    processor : kind of processor, as the compiler calls it
+    """
+
+    microseconds_per_atom: float
+    n_structures: int
+    n_atoms: int
+    neighbors_per_atom: float
+    processor: str
+
+
+def choose_sample(atoms_per_structure: NDArray[np.int64], n_atoms: int = SAMPLE_ATOMS) -> NDArray[np.int64]:
+    """Structures spread evenly over a dataset with about `n_atoms` atoms in all; those of a small dataset repeatedly.
+
+    There is at least one, and the choice is the same for every potential, so that their costs can be compared.
+    """
+    n_structures = len(atoms_per_structure)
+    number = max(1, round(n_structures * n_atoms / int(atoms_per_structure.sum())))
+    return np.arange(number) * n_structures // number
+
+
+def measure_cost(compiled: Compiled, sample: StructureSet, neighbors: NeighborList) -> Cost:
+    """Evaluate some structures several times on one thread.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The potential, ready for evaluation.
+    sample : StructureSet
+        See `choose_sample`.
+    neighbors : NeighborList
+        Of these structures, with a cutoff of at least the potential's.
+    """
+    layout = build_prediction_layout(compiled, sample, neighbors)
+    coefficients = compiled.coefficients(compiled.layout.vector())
+    times: list[float] = []
+    while len(times) < REPEATS or sum(times) < SECONDS:
+        start = time.perf_counter()
+        predict_layout(compiled, coefficients, sample, layout, threads=1)
+        times.append(time.perf_counter() - start)
+    return Cost(
+        microseconds_per_atom=1e6 * min(times) / sample.n_atoms,
+        n_structures=sample.n_structures,
+        n_atoms=sample.n_atoms,
+        neighbors_per_atom=neighbors.n_pairs / sample.n_atoms,
+        processor=str(llvmlite.binding.get_host_cpu_name()),
+    )
