@@ -8,6 +8,6 @@ with job_context(snakemake):
         **snakemake.params.settings,
         path_to_structures=snakemake.input.structures,
         path_to_atoms=snakemake.input.atoms,
-        shard=int(snakemake.wildcards.shard),
+        shard=snakemake.params.shard,
         path_to_shard=snakemake.output.shard,
     )

@@ -42,9 +42,9 @@ def measure_errors(predictions: Predictions) -> dict[str, float]:
     What a set does not have is NaN.
     """
     table = tabulate_overall(predictions)
-    table = table[table["structures"] == "all"].set_index("subset")
+    rows = {row["subset"]: row for row in table.to_dict("records") if row["structures"] == "all"}
     return {
-        f"{name}_{subset}": float(table.at[subset, name]) if subset in table.index else np.nan
+        f"{name}_{subset}": float(rows.get(subset, {}).get(name, np.nan))
         for subset in ("train", "test")
         for name in ERRORS.values()
     }
