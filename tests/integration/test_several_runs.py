@@ -23,7 +23,6 @@ def swept(finished, tmp_path_factory):
     """Folder of a finished sweep of four runs, which found the dataset and the weights of the single run; its answer."""
     folder = tmp_path_factory.mktemp("swept")
     shutil.copytree(finished / "results/shared", folder / "results/shared")
-    shutil.copytree(finished / ".snakemake/metadata", folder / ".snakemake/metadata")
     shutil.copy2(finished / "copper.xyz", folder)
     answer = run(folder, write_config(folder, {"fit": PLAIN, "sweep": SWEEP}), COMPARISON)
     assert answer.code == 0, answer.text

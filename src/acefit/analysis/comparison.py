@@ -43,11 +43,8 @@ def measure_errors(predictions: Predictions) -> dict[str, float]:
     """
     table = tabulate_overall(predictions)
     rows = {row["subset"]: row for row in table.to_dict("records") if row["structures"] == "all"}
-    return {
-        f"{name}_{subset}": float(rows.get(subset, {}).get(name, np.nan))
-        for subset in ("train", "test")
-        for name in ERRORS.values()
-    }
+    names = [(subset, name) for subset in ("train", "test") for name in ERRORS.values()]
+    return {f"{name}_{subset}": float(rows.get(subset, {}).get(name, np.nan)) for subset, name in names}
 
 
 def judged_subset(table: pd.DataFrame) -> str:
