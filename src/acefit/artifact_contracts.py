@@ -266,7 +266,7 @@ RUNS = Contract(
         Column("run", "string", "1", "name of the run"),
         Column("changes", "string", "1", "keys of the configuration that differ from the common file, and their values (JSON)"),
         Column("n_functions", "int64", "1", "number of functions of the potential"),
-        Column("microseconds_per_atom", "float64", "µs", "measured time of an evaluation on one thread, per atom"),
+        Column("microseconds_per_atom", "float64", "µs", "measured processor time of an evaluation on one thread, per atom"),
         Column("neighbors_per_atom", "float64", "1", "neighbours of an atom in the sample that was evaluated"),
         *(
             Column(f"{name}_{subset}", "float64", unit, f"{measure} of the {word} set; NaN when absent")

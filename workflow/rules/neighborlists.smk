@@ -15,6 +15,8 @@ rule neighborlists:
         mem_mb=reserve(1000),
     params:
         settings=lambda wildcards: {"cutoff": float(wildcards.cutoff), "n_shards": int(wildcards.shards)},
+        # A parameter, because Snakemake's cache knows neither wildcards nor names of files: all shards would be one
+        shard=lambda wildcards: int(wildcards.shard),
         code=step_digest("neighborlists"),
     message:
         "Finding neighbours, part {wildcards.shard}"

@@ -9,6 +9,6 @@ with job_context(snakemake):
         code=snakemake.params.code,
         path_to_structures=snakemake.input.structures,
         path_to_atoms=snakemake.input.atoms,
-        shard=int(snakemake.wildcards.shard),
+        shard=snakemake.params.shard,
         path_to_shard=snakemake.output.shard,
     )

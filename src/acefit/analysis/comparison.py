@@ -42,12 +42,9 @@ def measure_errors(predictions: Predictions) -> dict[str, float]:
     What a set does not have is NaN.
     """
     table = tabulate_overall(predictions)
-    table = table[table["structures"] == "all"].set_index("subset")
-    return {
-        f"{name}_{subset}": float(table.at[subset, name]) if subset in table.index else np.nan
-        for subset in ("train", "test")
-        for name in ERRORS.values()
-    }
+    rows = {row["subset"]: row for row in table.to_dict("records") if row["structures"] == "all"}
+    names = [(subset, name) for subset in ("train", "test") for name in ERRORS.values()]
+    return {f"{name}_{subset}": float(rows.get(subset, {}).get(name, np.nan)) for subset, name in names}
 
 
 def judged_subset(table: pd.DataFrame) -> str:

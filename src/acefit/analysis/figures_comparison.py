@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from acefit.analysis.canvas import GREY, PALETTE, new_figure, plain_log_ticks, styled
@@ -16,7 +17,7 @@ from acefit.analysis.catalog import SUBSET_WORDS
 from acefit.analysis.comparison import COSTS, ERRORS
 
 MAX_LABELS = 12
-COST_AXES = {"time": "time of an evaluation (µs/atom)", "functions": "number of functions"}
+COST_AXES = {"time": "processor time of an evaluation (µs/atom)", "functions": "number of functions"}
 ERROR_AXES = {"energy": ("energy RMSE, {} (meV/atom)", 1.0), "force": ("force component RMSE, {} (meV/Å)", 1000.0)}
 """Label of an axis, and the factor from the unit of the table to its own."""
 
@@ -83,4 +84,5 @@ def _draw_runs(axes: Axes, costs: pd.Series, errors: pd.Series, optimal: pd.Seri
             ha="right" if is_right else "left",
             fontsize=8,
             color="black" if optimal.iloc[row] else GREY,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )

@@ -7,6 +7,10 @@ seed: 42
 metadata: {comment: first try}
 potential: output_potential.yaml      # continue a fit
 data: copper.pckl.gzip
+runs:                                 # results/copper/short, results/copper/long
+  short: {fit.maxiter: 50}
+  long: {fit.maxiter: 500, fit.loss.kappa: 0.02}
+# or, as all combinations:  sweep: {fit.maxiter: [50, 500], fit.loss.kappa: [0.02, 0.05]}
 """,
     "Potential: a constructed basis": """
 potential:

@@ -70,8 +70,8 @@ def load_runs(data: Mapping[str, Any], source: PathLike | Iterable[PathLike] | N
     ConfigError
         One listing of all problems of the file, or else of all problems of its runs, each with line and key.
     """
-    data, sources = plain(data), read_sources(source)
-    config, problems = check_data(data)
+    common, sources = plain(data), read_sources(source)
+    config, problems = check_data(common)
     problems = [*repeated_keys(sources), *problems]
     if config is not None and config.runs is not None and config.sweep is not None:
         problems.append(Problem(("sweep",), "cannot be combined with runs: keep one of them"))
@@ -85,7 +85,7 @@ def load_runs(data: Mapping[str, Any], source: PathLike | Iterable[PathLike] | N
     problems = list(_name_problems(entries))
     configs = {}
     for entry in entries:
-        changed, found = _check_entry(data, entry)
+        changed, found = _check_entry(common, entry)
         problems += found
         if changed is not None:
             configs[f"{name}/{entry.name}"] = complete(changed, sources)
@@ -140,7 +140,8 @@ def _read_table(path: Path) -> tuple[dict[str, dict[str, Any]], Source]:
             table[name] = {key: read_value(cell) for key, cell in zip(keys, cells, strict=False) if cell}
         except ConfigError as error:
             raise ConfigError(f"{path}:{line}: {error}") from error
-        lines |= {("runs", name): line, **{("runs", name, key): line for key in table[name]}}
+        lines[("runs", name)] = line
+        lines.update({("runs", name, key): line for key in table[name]})
     return table, Source(path, {}, lines)
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation of a potential costs: time per atom for energies, forces and virials on one thread."""
+"""What an evaluation of a potential costs: processor time per atom for energies, forces and virials on one thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLE_ATOMS = 2000
 """Atoms that are enough for a steady time per atom, and few enough for large potentials."""
 
 REPEATS, SECONDS = 5, 0.5
-"""Evaluations are repeated at least so often and so long: the shortest is the least disturbed by whatever else runs."""
+"""Evaluations are repeated at least so often and so long; the shortest is the least disturbed by whatever else runs."""
 
 
 class Cost(NamedTuple):
@@ -26,8 +26,8 @@ class Cost(NamedTuple):
 
     Attributes
     ----------
-    microseconds_per_atom : the shortest of some evaluations; neighbours are found and sorted already, as between two searches in
-        molecular dynamics
+    microseconds_per_atom : processor time of the shortest of some evaluations; neighbours are found and sorted already, as between
+        two searches in molecular dynamics
     n_structures, n_atoms : size of the sample that was evaluated
     neighbors_per_atom : pairs of the sample within the cutoff of the neighbour lists, per atom
     processor : kind of processor, as the compiler calls it
@@ -66,9 +66,10 @@ def measure_cost(compiled: Compiled, sample: StructureSet, neighbors: NeighborLi
     coefficients = compiled.coefficients(compiled.layout.vector())
     times: list[float] = []
     while len(times) < REPEATS or sum(times) < SECONDS:
-        start = time.perf_counter()
+        # Time of this thread on its processor: other jobs that wait for the same core do not count
+        start = time.thread_time()
         predict_layout(compiled, coefficients, sample, layout, threads=1)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return Cost(
         microseconds_per_atom=1e6 * min(times) / sample.n_atoms,
         n_structures=sample.n_structures,

@@ -41,8 +41,8 @@ FIGURE_CAPTION = (
     "more accurate; the stairs join these runs, and whatever lies above them is beaten by one of them."
 )
 TABLE_CAPTION = (
-    "The runs, the cheapest first; force errors are those of components. Times are of energies, forces and virials on one "
-    "thread, without the search for neighbours."
+    "The runs, the cheapest first; force errors are those of components. The time is that of a processor for energies, forces and "
+    "virials on one thread, without the search for neighbours."
 )
 
 
@@ -97,7 +97,7 @@ def compare(
     words = [key.rpartition(".")[2] for key in keys]
     heading = "" if all(label == run for run, label in labels.items()) else f"labels: {', '.join(words)}"
     write_figure(draw_comparison(table, labels, heading), path_to_figure)
-    write_text(_format_page(name, for_people, Path(path_to_figure).read_bytes(), processors), path_to_page)
+    write_text(_format_page(name, for_people, keys, Path(path_to_figure).read_bytes(), processors), path_to_page)
     for error in ERRORS:
         optimal = table.loc[table[f"optimal_{error}_time"], "run"]
         log.info("Pareto-optimal by %s error and time: %s", error, ", ".join(optimal))
@@ -109,7 +109,7 @@ def _with_changes(table: pd.DataFrame, changes: Mapping[str, Mapping[str, Any]])
     return pd.concat([table[["run"]], values.fillna(""), table.drop(columns=["run", "changes"])], axis="columns")
 
 
-def _format_page(name: str, table: pd.DataFrame, figure: bytes, processors: Mapping[str, str]) -> str:
+def _format_page(name: str, table: pd.DataFrame, keys: Sequence[str], figure: bytes, processors: Mapping[str, str]) -> str:
     """Page with the figure, the table and links to the reports of the runs."""
     subset = {"train": "training"}.get(table["subset"].iloc[0], "test")
     shown = table.drop(columns=["subset", *(f"optimal_{error}_{cost}" for error in ERRORS for cost in COSTS)])
@@ -118,13 +118,11 @@ def _format_page(name: str, table: pd.DataFrame, figure: bytes, processors: Mapp
         shown[f"optimal_{cost}"] = [", ".join(e for e in ERRORS if flags[e].iloc[row]) for row in range(len(table))]
     kinds = sorted(set(processors.values()))
     note = f"Times were measured on different processors ({', '.join(kinds)}) and cannot be compared." if len(kinds) > 1 else ""
+    headings = {**{key: key for key in keys}, **LABELS}
+    shown_table = page.format_table(shown.dropna(axis="columns", how="all"), headings, UNITS, TABLE_CAPTION)
     sections = [
         page.Section("Error against cost", page.format_figure(figure, "pareto", FIGURE_CAPTION.format(subset=subset))),
-        page.Section(
-            "Runs",
-            page.format_table(shown.dropna(axis="columns", how="all"), LABELS, UNITS, TABLE_CAPTION)
-            + (page.format_paragraph(note) if note else ""),
-        ),
+        page.Section("Runs", shown_table + (page.format_paragraph(note) if note else "")),
         page.Section("Reports", page.format_links({run: f"../{run}/report/summary.html" for run in table["run"]})),
     ]
     lead = f"{len(table)} fits of one configuration, each with some values changed. Errors are those of the reports of the runs."

@@ -54,18 +54,13 @@ def predict(
 
     Parameters
     ----------
-    path_to_potential, path_to_structures, path_to_atoms : path
-        The potential as it will be used, with its core repulsion; tables of the dataset stage.
-    paths_to_shards : paths
-        All shards of the neighbour lists; their cutoff must reach that of the potential.
-    path_to_weights, path_to_atom_weights : path
-        Tables of the weights stage, which say what belongs to which subset.
-    path_to_predicted_structures, path_to_predicted_atoms : path
-        Tables to write (contracts `predicted_structures` and `predicted_atoms`).
-    path_to_cost : path
-        YAML to write: number of functions and measured time of an evaluation, see `acefit.evaluation.cost.Cost`.
-    tables, code : bool, str
-        Whether radial functions are interpolated; digest of the code, for the provenance.
+    path_to_potential, path_to_structures, path_to_atoms : the potential with its core repulsion; tables of the dataset stage
+    paths_to_shards : all shards of the neighbour lists; their cutoff must reach that of the potential
+    path_to_weights, path_to_atom_weights : tables of the weights stage, which say what belongs to which subset
+    path_to_predicted_structures, path_to_predicted_atoms : to write (contracts `predicted_structures` and `predicted_atoms`)
+    path_to_cost : YAML to write: number of functions and measured time of an evaluation, see `acefit.evaluation.cost.Cost`
+    tables : whether radial functions are interpolated
+    code : digest of the code, for the provenance
 
     Raises
     ------
