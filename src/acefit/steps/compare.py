@@ -41,8 +41,8 @@ FIGURE_CAPTION = (
     "more accurate; the stairs join these runs, and whatever lies above them is beaten by one of them."
 )
 TABLE_CAPTION = (
-    "The runs, the cheapest first; force errors are those of components. The time is that of a processor for energies, forces and "
-    "virials on one thread, without the search for neighbours."
+    "The runs, the cheapest first; force errors are those of components. The time is that of a processor for energies, forces "
+    "and virials on one thread, without the search for neighbours."
 )
 
 
