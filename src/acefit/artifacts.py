@@ -23,11 +23,13 @@ from acefit import __version__
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.errors import ArtifactError
 from acefit.files import CURE, atomic_path
+from acefit.untrusted import bounded_memory, check_regular, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KEY = b"acefit"
+_METADATA_KEYS = {"contract", "schema_version", "acefit_version", "content", "provenance"}
 
 ROWS_AT_ONCE = 2**16
 """Rows of a table that are in memory together where it is read in pieces."""
@@ -101,6 +103,8 @@ def _content_digest(schema: pa.Schema, parts_of: Callable[[str], Iterable[pa.Arr
         separator = b""
         for part in parts_of(field.name):
             values = part.flatten() if pa.types.is_fixed_size_list(kind) else part
+            if part.null_count or values.null_count:
+                raise ValueError(f"column {field.name!r} has empty values")
             if pa.types.is_string(values.type):
                 digest.update(separator if len(values) else b"")
                 digest.update("\0".join(values.to_pylist()).encode())
@@ -162,19 +166,27 @@ def _extra(contract: Contract, name: str) -> Column:
 def _readable(path: Path) -> Iterator[None]:
     """Turn the errors of reading a Parquet file into ours."""
     try:
+        check_regular(path)
         yield
+    except ArtifactError:
+        raise
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise ArtifactError(f"{path} is not a complete Parquet file ({first}); {CURE}") from error
+    except Exception as error:  # besides its own errors, Arrow passes on those of the standard library
+        raise ArtifactError(f"{path} is not a complete Parquet file ({first_line(error)}); {CURE}") from error
 
 
 def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
     raw = (schema.metadata or {}).get(_KEY)
     if raw is None:
         raise ArtifactError(f"{path} was not written by acefit (no acefit metadata); give the file of an acefit run or {CURE}")
-    return json.loads(raw)
+    try:
+        header = json.loads(raw)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or not _METADATA_KEYS <= header.keys() or not isinstance(header["provenance"], dict):
+        raise ArtifactError(f"{path} has damaged acefit metadata; {CURE}")
+    return header
 
 
 def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str, Any]:
@@ -188,10 +200,11 @@ def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str
             f"{header['acefit_version']}; this acefit ({__version__}) reads version {contract.version}; {CURE}"
         )
     known = {column.name: column.dtype for column in contract.columns}
-    for name, dtype in known.items():
-        if name not in schema.names or schema.field(name).type != _arrow_type(dtype):
-            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {CURE}")
     unknown = [name for name in schema.names if name not in known]
+    extra = {name: contract.extra.dtype for name in unknown} if contract.extra else {}
+    for name, dtype in {**known, **extra}.items():
+        if schema.names.count(name) != 1 or schema.field(name).type != _arrow_type(dtype):
+            raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {CURE}")
     if unknown and contract.extra is None:
         raise ArtifactError(f"{path} has columns that the table {contract.name!r} does not know: {', '.join(unknown)}; {CURE}")
     return header
@@ -218,10 +231,11 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
         If the file is missing, truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
-    with _readable(path):
-        table = pq.read_table(path, memory_map=False, partitioning=None)
-    header = _check_schema(table.schema, path, contract)
-    if header["content"] != _content_digest(table.schema, lambda name: table.column(name).chunks):
+    with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
+        header = _check_schema(file.schema_arrow, path, contract)
+        table = file.read()
+        content = _content_digest(table.schema, lambda name: table.column(name).chunks)
+    if header["content"] != content:
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
     return table
 
@@ -235,7 +249,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
         As `read_table`.
     """
     path, contract = Path(path), _contract(contract_name)
-    with _readable(path), pq.ParquetFile(path) as file:
+    with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
         header = _check_schema(file.schema_arrow, path, contract)
 
         def parts_of(name: str) -> Iterator[pa.Array]:

@@ -12,6 +12,7 @@ import yaml
 
 from acefit import __version__
 from acefit.errors import ArtifactError
+from acefit.untrusted import bounded_memory, check_regular, check_yaml, first_line, read_text
 
 CURE = "delete it and run the pipeline again, which writes it anew"
 """What to do about a file of the pipeline that cannot be read."""
@@ -41,10 +42,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, hexadecimal."""
     try:
+        check_regular(Path(path))
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}; run the stage that writes it first") from error
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}; run the stage that writes it first") from error
 
 
 def input_digests(*paths: str | os.PathLike[str]) -> dict[str, str]:
@@ -113,16 +115,21 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ArtifactError
-        If the file is missing, empty, is not YAML, or was written by `write_yaml` and its end is cut off.
+        If the file is missing, empty, is not YAML, would not fit into memory, or was written by `write_yaml` and its end is
+        cut off.
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        with bounded_memory(path, ArtifactError):
+            text = read_text(path)
+            check_yaml(text)
+            content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except ArtifactError:
+        raise
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ArtifactError(f"{path} is not a readable YAML file ({str(error).splitlines()[0]}); {CURE}") from error
+    except Exception as error:  # a value that is not what its tag says may raise anything within PyYAML
+        raise ArtifactError(f"{path} is not a readable YAML file ({first_line(error)}); {CURE}") from error
     if not text.strip():
         raise ArtifactError(f"{path} is empty; {CURE}")
     if text.startswith(_YAML_HEADER) and not text.endswith(_YAML_END):

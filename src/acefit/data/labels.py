@@ -114,7 +114,7 @@ def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Lab
             return np.full(shape, np.nan)
         try:
             array = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             problems.append(f"{what} ({name}) is not made of numbers")
             return np.full(shape, np.nan)
         if array.size != int(np.prod(shape)) or (len(shape) == 2 and array.shape != shape):
@@ -157,7 +157,7 @@ def _stress(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> tuple[NDArr
         return absent, None
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return absent, "stress is not made of numbers"
     if array.size == 9:
         full = array.reshape(3, 3)

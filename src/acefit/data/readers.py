@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import os
+import re
+import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import ase.db
 import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
+from ase.db.sqlite import SQLite3Database
 from numpy.typing import NDArray
 
 from acefit.data.checks import MINIMUM_DISTANCE, find_problems
@@ -27,11 +31,16 @@ from acefit.data.storage import Dataset, read_dataset
 from acefit.data.structures import StructureSet
 from acefit.data.unpickle import read_pickled_frame
 from acefit.errors import AcefitError, DataError
+from acefit.untrusted import bounded_memory
 
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
 TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
 BINARY = (".db", ".traj")
 SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED)
+
+_COLUMNS = re.compile(r":[RISL]:(\d+)")
+
+Rows = list[tuple[Atoms, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -131,8 +140,7 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
         role = file.get("subset", "data")
         if role not in ("data", "train", "test"):
             raise DataError(f"subset {role!r} of {file['path']} is not one of data, train, test")
-        read, keys = _read_file(Path(file["path"]), role, options)
-        sound, bad = _separate(read, options)
+        sound, bad, keys = _read_sound(Path(file["path"]), role, options)
         reports.append(_report(str(file["path"]), role, sound, keys))
         frames += sound
         left_out += bad
@@ -158,18 +166,24 @@ class Frame:
     role: str
 
 
-def _read_file(path: Path, role: str, options: ReadingOptions) -> tuple[list[Frame], Keys]:
+def _read_sound(path: Path, role: str, options: ReadingOptions) -> tuple[list[Frame], list[LeftOut], Keys]:
+    """Structures of a file, those that cannot be used apart; whatever a damaged or hostile file leads to is one error."""
     reader = _reader_of(path)
     if not path.is_file():
         raise DataError(f"dataset {path} does not exist; mend its name or data.datapath")
     try:
-        rows = reader(path, options)
-    except AcefitError:
-        raise
+        with bounded_memory(path, DataError):
+            frames, keys = _frames(reader(path, options), path, role, options)
+            return *_separate(frames, options), keys
+    except AcefitError as error:
+        raise error if path.name in str(error) else DataError(f"{path}: {error}") from error
     except Exception as error:  # ASE's readers raise whatever a broken line leads to
         raise DataError(
             f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"
         ) from error
+
+
+def _frames(rows: Rows, path: Path, role: str, options: ReadingOptions) -> tuple[list[Frame], Keys]:
     wanted = {"energy": options.energy_key, "forces": options.forces_key, "stress": options.stress_key}
     keys = find_keys([(atoms, columns) for atoms, columns in rows], wanted, str(path))
     frames = []
@@ -180,8 +194,8 @@ def _read_file(path: Path, role: str, options: ReadingOptions) -> tuple[list[Fra
             Frame(
                 atoms=atoms,
                 labels=labels_of_atoms(atoms, columns, keys),
-                name=f"{path.name}:{row}" if name is None or name == "" else str(name),
-                group="" if group is None or group != group else str(group),
+                name=_word(name) or f"{path.name}:{row}",
+                group=_word(group),
                 source=path.name,
                 row=row,
                 role=role,
@@ -190,7 +204,9 @@ def _read_file(path: Path, role: str, options: ReadingOptions) -> tuple[list[Fra
     return frames, keys
 
 
-Rows = list[tuple[Atoms, dict[str, Any]]]
+def _word(value: Any) -> str:
+    """Name or group as text; arrays and the like, which cannot be one, and absent values are empty."""
+    return "" if np.ndim(value) or _is_absent(value) else str(value)
 
 
 def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], Rows]:
@@ -211,13 +227,60 @@ def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Rows:
     if name.endswith(".traj"):
         return [(atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format="traj")]
     # ASE seeks in the file, which in a compressed one means decompressing it from its beginning for every structure
-    text = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
-    return [(atoms, {}) for atoms in ase.io.iread(io.StringIO(text.decode("utf-8")), index=":", format="extxyz")]
+    content = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    text = io.StringIO(content.decode("utf-8"))
+    _check_frames(text, path)
+    return [(atoms, {}) for atoms in ase.io.iread(text, index=":", format="extxyz")]
+
+
+def _check_frames(text: TextIO, path: Path) -> None:
+    """Compare the numbers of atoms and columns with what is there: ASE trusts them, and stops silently at an empty line."""
+    lines = enumerate(text, 1)
+    number, line = next(lines, (1, ""))
+    while line.strip():
+        try:
+            n_atoms = int(line)
+        except ValueError:
+            raise DataError(f"{path}, line {number}: a number of atoms is expected, not {line.strip()[:40]!r}") from None
+        comment = next(lines, (0, ""))[1]
+        if any(len(columns) > 4 for columns in _COLUMNS.findall(comment)):
+            raise DataError(f"{path}, line {number + 1}: properties have an absurd number of columns")
+        n_found = sum(1 for _ in itertools.islice(lines, min(max(n_atoms, 0), sys.maxsize)))
+        if n_found != n_atoms:
+            raise DataError(f"{path}, line {number}: {n_atoms} atoms are announced, but {n_found} lines follow; is it cut off?")
+        number, line = next(lines, (number, ""))
+        while line.lstrip().startswith("VEC"):
+            number, line = next(lines, (number, ""))
+    for number, line in lines:
+        if line.strip():
+            raise DataError(f"{path}, line {number}: structures behind an empty line would be lost; remove that line")
+
+
+class _ReadOnlyDatabase(SQLite3Database):
+    """ASE's database, of which nothing but the stored values of tables is read.
+
+    Views, triggers, generated columns and functions, which could keep SQLite busy without end, are refused, and a file that is
+    no database stays what it is.
+    """
+
+    def _connect(self) -> sqlite3.Connection:
+        path = Path(self.filename)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=20, uri=True)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(path.stat().st_size, 10**6))
+        connection.set_authorizer(_authorize)
+        return connection
+
+
+def _authorize(action: int, first: str | None, second: str | None, database: str | None, view: str | None) -> int:
+    """Allow SQLite to select columns of tables and to count them."""
+    selects = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
+    counts = action == sqlite3.SQLITE_FUNCTION and str(second).lower() == "count"
+    return sqlite3.SQLITE_OK if view is None and (selects or counts) else sqlite3.SQLITE_DENY
 
 
 def _rows_of_database(path: Path, options: ReadingOptions) -> Rows:
     rows: Rows = []
-    with ase.db.connect(path) as database:
+    with _ReadOnlyDatabase(str(path)) as database:
         for row in database.select():
             atoms = row.toatoms()
             rows.append((atoms, {**row.data, **row.key_value_pairs}))

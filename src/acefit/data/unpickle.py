@@ -1,7 +1,8 @@
 """Read pickled pandas data frames without running what they may contain.
 
 A pickle is a program. Only the classes and functions listed here can be named in it; anything else is an error before it is
-looked up. What the listed ones do with hostile arguments is at worst an exception: none of them opens files or runs code.
+looked up. What the listed ones do with hostile arguments is at worst an exception: none of them opens files or runs code, and
+the memory they may take is bounded by the size of the file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from acefit.errors import DataError
+from acefit.untrusted import bounded_memory, check_regular
 
 _CURE = "load it in an environment you trust and save it as extended XYZ or Parquet"
 
@@ -153,14 +155,18 @@ def read_pickled_frame(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file is damaged, holds something else, or names anything that is not a listed data class.
+        If the file is damaged, holds something else, grows beyond all proportion, or names anything that is not a listed data
+        class.
     """
     path = Path(path)
     try:
+        check_regular(path)
         with path.open("rb") as plain:
             opener = _OPENERS.get(plain.read(2))
-        with opener(path) if opener else path.open("rb") as file:
+        with bounded_memory(path, DataError), opener(path) if opener else path.open("rb") as file:
             frame = RestrictedUnpickler(file).load()
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; give the path of a dataset") from error
     except Exception as error:  # a damaged or hostile pickle may raise anything

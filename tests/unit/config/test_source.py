@@ -41,7 +41,7 @@ def test_read_source__notes_repeated_keys(tmp_path):
         ("a: !!python/object:os.system {}\n", r"not valid YAML: could not determine a constructor"),
         ("- 1\n", r"must hold a map of sections"),
         ("", r"must hold a map of sections"),
-        ("a: &a\n  b: *a\n", r"an alias .* refers to the map that contains it"),
+        ("a: &a\n  b: *a\n", r"an alias .* refers to the map or list that contains it"),
         ("a: \x00\n", r"cannot be read as a configuration file"),
     ],
 )

@@ -175,7 +175,7 @@ def test_read_files__wrong_shapes_and_foreign_elements_are_bad_structures(tmp_pa
     ("name", "content", "message"),
     [
         ("f.h5", b"", r"unknown kind of dataset; its name must end in one of \.xyz"),
-        ("f.xyz", b"2\n\nCu 0 0\n", r"f\.xyz cannot be read"),
+        ("f.xyz", b"1\n\nCu 0 0\n", r"f\.xyz cannot be read"),
         ("f.pckl.gzip", gzip.compress(pickle.dumps(pd.DataFrame({"a": [1]}))), "has no column ase_atoms; it has a"),
         ("f.pckl.gzip", gzip.compress(pickle.dumps(pd.DataFrame({"ase_atoms": [1]}))), "neither a column energy nor"),
         ("f.pckl.gzip", gzip.compress(pickle.dumps(pd.DataFrame({"ase_atoms": [1], "energy": [1]}))), "ase_atoms is a int"),
