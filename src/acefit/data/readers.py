@@ -149,7 +149,8 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
         cure = "mend or remove it, or set data.on_bad_structure: leave_out"
         raise DataError(f"{left_out[0]}{more}; {cure}")
     if not frames:
-        raise DataError("no structure to fit remains; give data.filename a file with usable structures")
+        names = ", ".join(report.source for report in reports)
+        raise DataError(f"no structure to fit remains of {names or 'no file'}; give data.filename a file with usable structures")
     return ReadResult(_assemble(frames), reports, left_out)
 
 

@@ -191,6 +191,8 @@ def _table_references(name: str, elements: list[str]) -> References:
         raise
     except (csv.Error, OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; energies must be numbers of eV") from error
+    if not np.isfinite(list(table.values())).all():
+        raise DataError(f"{path}: energies must be finite numbers of eV")
     missing = [element for element in elements if element not in table]
     if missing:
         raise DataError(f"{path} has no reference energy of {', '.join(missing)}; add it")
