@@ -15,6 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.spacegroup import Spacegroup
 
+from acefit.data.pickled_parts import Frame, PlainIndex
 from acefit.data.unpickle import RestrictedUnpickler, read_pickled_frame
 from acefit.errors import DataError
 from conftest import shared_path
@@ -109,8 +110,8 @@ def test_read_pickled_frame__refuses_encodings_other_than_that_of_bytes(tmp_path
 
 def test_read_pickled_frame__maps_pyace_frames_and_old_indices():
     for module, name, expected in (
-        ("pyace.preparedata", "DataFrameWithMetadata", pd.DataFrame),
-        ("pandas.core.indexes.numeric", "Int64Index", pd.Index),
+        ("pyace.preparedata", "DataFrameWithMetadata", Frame),
+        ("pandas.core.indexes.numeric", "Int64Index", PlainIndex),
     ):
         assert RestrictedUnpickler(io.BytesIO(global_by_name(module, name))).load() is expected
 
