@@ -184,7 +184,7 @@ def _header(schema: pa.Schema, path: Path) -> dict[str, Any]:
         header = json.loads(raw)
     except (ValueError, RecursionError):
         header = None
-    if not isinstance(header, dict) or not _METADATA_KEYS <= header.keys() or not isinstance(header["provenance"], dict):
+    if not isinstance(header, dict) or not header.keys() >= _METADATA_KEYS or not isinstance(header["provenance"], dict):
         raise ArtifactError(f"{path} has damaged acefit metadata; {CURE}")
     return header
 
@@ -201,7 +201,7 @@ def _check_schema(schema: pa.Schema, path: Path, contract: Contract) -> dict[str
         )
     known = {column.name: column.dtype for column in contract.columns}
     unknown = [name for name in schema.names if name not in known]
-    extra = {name: contract.extra.dtype for name in unknown} if contract.extra else {}
+    extra = dict.fromkeys(unknown, contract.extra.dtype) if contract.extra else {}
     for name, dtype in {**known, **extra}.items():
         if schema.names.count(name) != 1 or schema.field(name).type != _arrow_type(dtype):
             raise ArtifactError(f"{path} lacks the column {name!r} of type {dtype}; {CURE}")
@@ -233,7 +233,7 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     path, contract = Path(path), _contract(contract_name)
     with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
         header = _check_schema(file.schema_arrow, path, contract)
-        table = file.read()
+        table = file.read(use_threads=False)  # each new thread would count as memory, and Arrow dies where it gets none
         content = _content_digest(table.schema, lambda name: table.column(name).chunks)
     if header["content"] != content:
         raise ArtifactError(f"{path} was altered after acefit wrote it; {CURE}")
@@ -253,7 +253,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> None:
         header = _check_schema(file.schema_arrow, path, contract)
 
         def parts_of(name: str) -> Iterator[pa.Array]:
-            return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]))
+            return (batch.column(0) for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name], use_threads=False))
 
         content = _content_digest(file.schema_arrow, parts_of)
     if header["content"] != content:

@@ -15,7 +15,7 @@ import yaml
 from acefit.errors import AcefitError
 
 MEMORY_BASE = 2**30
-MEMORY_PER_BYTE = 500
+MEMORY_PER_BYTE = 200
 """Reading a file may take MEMORY_BASE bytes and this many more per byte of the file; compressed text takes about 50."""
 
 MAX_NESTING = 100

@@ -21,7 +21,16 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 INSTRUMENTED = (
     *("acefit.artifacts", "acefit.config", "acefit.data", "acefit.files", "acefit.fit.checkpoint", "acefit.potential"),
-    *("acefit.untrusted", "ase.constraints", "ase.db", "ase.io.extxyz", "ase.io.jsonio", "ase.io.trajectory", "ase.io.ulm", "yaml"),
+    *(
+        "acefit.untrusted",
+        "ase.constraints",
+        "ase.db",
+        "ase.io.extxyz",
+        "ase.io.jsonio",
+        "ase.io.trajectory",
+        "ase.io.ulm",
+        "yaml",
+    ),
 )
 RSS_MEGABYTES = 4096
 TIMEOUT = 60
@@ -63,7 +72,8 @@ def fuzz(name: str, seconds: int, folder: Path, found: Path) -> None:
             (folder / "counts.json").write_text(json.dumps(counts))
             written = time.monotonic()
 
-    options = [f"-max_total_time={seconds}", f"-rss_limit_mb={RSS_MEGABYTES}", f"-timeout={TIMEOUT}", f"-dict={folder / 'words'}"]
+    options = [f"-max_total_time={seconds}", f"-rss_limit_mb={RSS_MEGABYTES}", f"-timeout={TIMEOUT}"]
+    options += [f"-dict={folder / 'words'}"] if target.words else []
     options += [f"-artifact_prefix={found}/", "-max_len=65536", "-len_control=20", "-print_final_stats=0", "-verbosity=1"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one_input)
     atheris.Fuzz()

@@ -91,9 +91,9 @@ class _Watch:
         if self.folder is None:
             return
         writes = event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        if event in FORBIDDEN:
-            self.seen.append(f"{event}{arguments}")
-        elif (writes or event in CHANGES) and not str(arguments[0]).startswith((self.folder, "/dev/null", "/proc/self")):
+        if event in FORBIDDEN or (
+            (writes or event in CHANGES) and not str(arguments[0]).startswith((self.folder, "/dev/null", "/proc/self"))
+        ):
             self.seen.append(f"{event}{arguments}")
 
 
@@ -219,9 +219,10 @@ def _pickles(folder: Path) -> list[bytes]:
 
 def _xyz(folder: Path) -> list[bytes]:
     ase.io.write(folder / "s.xyz", frames(), format="extxyz")
-    odd = b'1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3:Z:I:1:m:L:1 a=_JSON {"b": [1]} c=T virial="1 0 0 0 1 0 0 0 1"'
+    odd = b'1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3:Z:I:1:m:L:1 '
+    odd += b'a=_JSON {"b": [1]} c=T virial="1 0 0 0 1 0 0 0 1"\n'
     vectors = b"1\nold\nCu 0 0 0\nVEC1 3 0 0\nVEC2 0 3 0\nVEC3 0 0 3\n"
-    return [(folder / "s.xyz").read_bytes(), odd + b"\nCu 0 0 0 29 T\n", vectors]
+    return [(folder / "s.xyz").read_bytes(), odd + b"Cu 0 0 0 29 T\n", vectors]
 
 
 def _database(folder: Path) -> list[bytes]:
@@ -285,14 +286,47 @@ YAML_WORDS = tuple(
 )
 PICKLE_WORDS = (
     *(b"cposix\nsystem\n", b"cbuiltins\neval\n", b"cnumpy\nload\n", b"\x8c\x02os\x8c\x06system\x93", b"cnumpy\nmemmap\n"),
-    *(b"(S'true'\ntR", b"R", b"b", b"\x81", b"\x92", b"r\xff\xff\xff\x0f", b"\x8e\xff\xff\xff\xff\xff\xff\x00\x00", b"P1\n", b"Q"),
-    *(b"cbuiltins\nlist\n", b"cbuiltins\nrange\n", b"cnumpy\nndarray\n", b"J\xff\xff\xff\x7f", b"cpandas\nRangeIndex\n", b"\x85", b"."),
+    *(
+        b"(S'true'\ntR",
+        b"R",
+        b"b",
+        b"\x81",
+        b"\x92",
+        b"r\xff\xff\xff\x0f",
+        b"\x8e\xff\xff\xff\xff\xff\xff\x00\x00",
+        b"P1\n",
+        b"Q",
+    ),
+    *(
+        b"cbuiltins\nlist\n",
+        b"cbuiltins\nrange\n",
+        b"cnumpy\nndarray\n",
+        b"J\xff\xff\xff\x7f",
+        b"cpandas\nRangeIndex\n",
+        b"\x85",
+        b".",
+    ),
 )
 XYZ_WORDS = (
     *(b"1000000000000\n", b"-1\n", b"0\n", b"\n\n", b"VEC1 1 0 0\n", b"nan", b"inf", b"1e309", b":R:999999999", b"pos:R:-3"),
-    *(b"_JSON [[[[", b'pbc="T T F"', b'Lattice="1e-9 0 0 0 1e-9 0 0 0 1e-9"', b"energy=[1,2", b"forces:R:3", b"species:S:1", b"\x00"),
+    *(
+        b"_JSON [[[[",
+        b'pbc="T T F"',
+        b'Lattice="1e-9 0 0 0 1e-9 0 0 0 1e-9"',
+        b"energy=[1,2",
+        b"forces:R:3",
+        b"species:S:1",
+        b"\x00",
+    ),
 )
-SQL_WORDS = (b"CREATE VIEW systems AS", b"CREATE TRIGGER", b"GENERATED ALWAYS AS", b"WITH RECURSIVE", b"__ndarray__", b"__ase_objtype__")
+SQL_WORDS = (
+    b"CREATE VIEW systems AS",
+    b"CREATE TRIGGER",
+    b"GENERATED ALWAYS AS",
+    b"WITH RECURSIVE",
+    b"__ndarray__",
+    b"__ase_objtype__",
+)
 
 TARGETS = {
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
@@ -303,7 +337,9 @@ TARGETS = {
     "parquet structures": Target("f.parquet", _read_structures, lambda folder: tables(folder)[:1]),
     "parquet atoms": Target("atoms.parquet", _read_atoms, lambda folder: tables(folder)[1:]),
     "weights parquet": Target("w_.parquet", read_external, _weight_table),
-    "weights csv": Target("w.csv", read_external, lambda folder: [_weights().to_csv().encode()], (b'"[1, [2]]"', b"[[[[", b"1e999")),
+    "weights csv": Target(
+        "w.csv", read_external, lambda folder: [_weights().to_csv().encode()], (b'"[1, [2]]"', b"[[[[", b"1e999")
+    ),
     "weights pickle": Target("w_.pckl.gzip", read_external, lambda folder: [pickle.dumps(_weights(), 4)], PICKLE_WORDS),
     "references": Target("f.csv", _read_references, lambda _: [b"# eV\nelement,energy\nCu,-3.7\nAl,1e-3\n"], (b'"', b"9" * 400)),
     "configuration": Target("input.yaml", load_config, _files("config"), YAML_WORDS),

@@ -58,14 +58,16 @@ def try_out(name, strategy, examples):
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_reader__reads_the_valid_files_that_are_mutated(name, tmp_path):
-    assert [survives(TARGETS[name], content, tmp_path) for content in samples(TARGETS[name])] == [None] * len(samples(TARGETS[name]))
+    assert [survives(TARGETS[name], content, tmp_path) for content in samples(TARGETS[name])] == [None] * len(
+        samples(TARGETS[name])
+    )
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_reader__survives_mutated_files(name):
-    try_out(name, strategies.mutated(name), 60)
+    try_out(name, strategies.mutated(name), 40)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_reader__survives_what_is_built_like_its_files(kind):
-    try_out(*KINDS[kind], 60)
+    try_out(*KINDS[kind], 25)

@@ -51,7 +51,10 @@ def find_problems(
     note(np.flatnonzero(~np.isfinite(structures.cells).all(axis=(1, 2))), "the cell is not made of finite numbers")
     far = np.abs(structures.positions).max(axis=1, initial=0.0) > LARGEST_LENGTH
     note(np.unique(per_atom[far]), f"an atom is more than {LARGEST_LENGTH:g} Å away from the origin")
-    note(np.flatnonzero(np.abs(structures.cells).max(axis=(1, 2)) > LARGEST_LENGTH), f"the cell is larger than {LARGEST_LENGTH:g} Å")
+    note(
+        np.flatnonzero(np.abs(structures.cells).max(axis=(1, 2)) > LARGEST_LENGTH),
+        f"the cell is larger than {LARGEST_LENGTH:g} Å",
+    )
     note(np.unique(per_atom[(structures.numbers < 1) | (structures.numbers > 118)]), "an atomic number is outside 1 .. 118")
     if elements is not None:
         for s in np.setdiff1d(per_atom[~np.isin(structures.numbers, elements)], list(problems)):

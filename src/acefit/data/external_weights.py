@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acefit.data.structures import StructureSet
@@ -52,7 +53,8 @@ def read_external(path: str | Path) -> ExternalWeights:
 def _read_frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            with pq.ParquetFile(path) as file:  # without threads, as Arrow dies where it gets no memory for one
+                return file.read(use_threads=False).to_pandas(use_threads=False)
         if path.suffix == ".csv":
             return pd.read_csv(path)
         return read_pickled_frame(path)

@@ -135,6 +135,7 @@ def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Lab
         problem=None,
     )
     problems += [stress_problem] if stress_problem else []
+    problems += ["the energy is infinite"] if np.isinf([labels.energy, labels.energy_corrected]).any() else []
     for name in ("w_energy", "w_factor", "w_forces", "w_forces_mask"):
         values = np.asarray(getattr(labels, name))
         if np.any(np.isinf(values)) or np.any(values < 0):

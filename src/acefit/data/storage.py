@@ -252,7 +252,9 @@ def order_shards(paths: Sequence[PathLike], structures: StructureSet) -> tuple[l
     headers = [(read_provenance(path)["provenance"].get("shard"), Path(path)) for path in paths]
     for header, path in headers:
         if not isinstance(header, dict) or any(type(header.get(key)) is not kind for key, kind in _SHARD_HEADER.items()):
-            raise ArtifactError(f"{path} does not say which structures it covers; delete it and run the neighborlists stage again")
+            raise ArtifactError(
+                f"{path} does not say which structures it covers; delete it and run the neighborlists stage again"
+            )
         if header["geometry"] != digest:
             raise ArtifactError(f"{path} belongs to other structures; delete it and run the neighborlists stage again")
     headers.sort(key=lambda item: (item[0]["first_structure"], item[0]["n_structures"]))

@@ -94,7 +94,9 @@ _STAND_INS: dict[str, dict[str, Any]] = {
     "numpy._core.numeric": {"_frombuffer": parts.array_of_buffer},
     "pandas": {
         **{"DataFrame": parts.Frame, "Index": parts.PlainIndex, "RangeIndex": parts.RangeIndex, "Categorical": parts.Categorical},
-        **dict.fromkeys(("CategoricalDtype", "StringDtype", "Int64Dtype", "Float64Dtype", "BooleanDtype", "MultiIndex"), parts.Part),
+        **dict.fromkeys(
+            ("CategoricalDtype", "StringDtype", "Int64Dtype", "Float64Dtype", "BooleanDtype", "MultiIndex"), parts.Part
+        ),
         "NA": None,
     },
     "pandas.core.frame": {"DataFrame": parts.Frame},

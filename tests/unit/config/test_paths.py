@@ -80,3 +80,8 @@ def test_resolve_file__wants_a_file(places):
     (places / "work/a.xyz").mkdir()
     with pytest.raises(ConfigError, match=r"no file 'a\.xyz'"):
         find(places)
+
+
+def test_resolve_file__explains_home_folders_that_are_not_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.filename: '~nobody-here/x' cannot be looked for"):
+        resolve_file("~nobody-here/x", what="data.filename", base_path=tmp_path)

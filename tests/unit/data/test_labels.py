@@ -106,3 +106,12 @@ def test_labels__describe_what_is_wrong(columns, message):
 def test_labels__a_virial_needs_a_volume():
     atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]], info={"virial": np.eye(3)})
     assert labels_of_atoms(atoms, {}, KEYS).problem == "it has a virial but no volume"
+
+
+@pytest.mark.parametrize("value", [10**400, float("inf")])
+def test_labels_of_atoms__energies_beyond_floats_are_a_problem(value):
+    keys = Keys(energy="energy", forces=None, stress=None, virial=None)
+    assert labels_of_atoms(Atoms("Cu"), {"energy": value}, keys).problem in (
+        "energy (energy) is not made of numbers",
+        "the energy is infinite",
+    )

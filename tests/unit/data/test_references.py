@@ -118,3 +118,19 @@ def test_references__refuses(setting, message):
 def test_from_json__refuses(text, message):
     with pytest.raises(DataError, match=message):
         References.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"), [("Cu", "finite numbers"), ("Cu,inf", "finite numbers"), ("Cu,\xff", "could not convert")]
+)
+def test_table__names_the_file_of_bad_rows(tmp_path, row, message):
+    (tmp_path / "t.csv").write_text(f"element,energy\n{row}\n")
+    with pytest.raises(DataError, match=rf"t\.csv: .*{message}"):
+        determine_references(str(tmp_path / "t.csv"), StructureSet.from_ase([bulk("Cu")]), np.zeros(1))
+
+
+def test_from_json__refuses_deep_lists_and_numbers_without_end():
+    with pytest.raises(DataError, match="is not JSON"):
+        References.from_json("[" * 10**5)
+    with pytest.raises(DataError, match="must be a number of eV"):
+        References.from_json('{"Cu": ' + "9" * 400 + "}")

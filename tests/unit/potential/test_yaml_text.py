@@ -48,7 +48,7 @@ def test_load_text__survives_hostile_text(text, message):
 
 def test_load_text__refuses_aliases_that_would_grow_without_end():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    with pytest.raises(PotentialError, match="aliases .* write out to more than 1000000 entries"):
+    with pytest.raises(PotentialError, match=r"aliases .* write out to more than 1000000 entries"):
         load_text("\n".join(lines), "file")
 
 
