@@ -9,6 +9,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -97,7 +98,7 @@ def bounded_memory(path: str | os.PathLike[str], error: type[AcefitError]) -> It
 class YamlLimitError(yaml.MarkedYAMLError):
     """YAML that is well-formed and must not be loaded."""
 
-    def __init__(self, problem: str, mark: yaml.Mark) -> None:
+    def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(problem=problem, problem_mark=mark)
 
 
@@ -123,7 +124,7 @@ def check_yaml(text: str) -> None:
                 raise YamlLimitError(f"lists or maps nested more than {MAX_NESTING} deep", event.start_mark)
             continue
         if isinstance(event, yaml.AliasEvent):
-            known = anchors.get(event.anchor, (1, 0))  # an alias of nothing is left to the loader
+            known = anchors.get(event.anchor or "", (1, 0))  # an alias of nothing is left to the loader
             if known is None:
                 raise YamlLimitError("an alias (*name) refers to the map or list that contains it", event.start_mark)
             anchor, (entries, levels) = None, known

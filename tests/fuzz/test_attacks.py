@@ -86,7 +86,7 @@ PICKLES = {
     "deep lists": b"\x80\x04" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".",
     "doubled lists": DOUBLED,
     "doubled forces": pickle.dumps(valid_frame(forces=[doubled(), doubled()], w_forces=[doubled(), doubled()]), 4),
-    "doubled name": pickle.dumps(valid_frame(name=[doubled(), doubled()]), 4),
+    "doubled energy": pickle.dumps(valid_frame(energy=[doubled(), doubled()], w_energy=[doubled(), doubled()]), 4),
     "gzip bomb": gzip.compress(b"\x80\x04C\x00" + b"0" * 10**4) + gzip.compress(bytes(10**8)) * 100,
     "bzip2 bomb": bz2.compress(b"\x80\x04\x8e" + (10**10).to_bytes(8, "little")) + bz2.compress(bytes(10**8)) * 100,
     "xz bomb": lzma.compress(b"\x80\x04\x8e" + (10**10).to_bytes(8, "little")) + lzma.compress(bytes(10**8)) * 100,

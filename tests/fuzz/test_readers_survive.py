@@ -65,9 +65,9 @@ def test_reader__reads_the_valid_files_that_are_mutated(name, tmp_path):
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_reader__survives_mutated_files(name):
-    try_out(name, strategies.mutated(name), 40)
+    try_out(name, strategies.mutated(name), 20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_reader__survives_what_is_built_like_its_files(kind):
-    try_out(*KINDS[kind], 25)
+    try_out(*KINDS[kind], 15)

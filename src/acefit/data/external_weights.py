@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from acefit.data.labels import as_numbers
 from acefit.data.structures import StructureSet
 from acefit.data.unpickle import read_pickled_frame
 from acefit.errors import DataError
@@ -86,7 +87,7 @@ def _weights_of_frame(frame: pd.DataFrame, path: Path) -> ExternalWeights:
 
 
 def _force_weights(value: Any) -> NDArray[np.float64]:
-    weights = np.atleast_1d(np.asarray(json.loads(value) if isinstance(value, str) else value, dtype=np.float64))
+    weights = np.atleast_1d(as_numbers(json.loads(value) if isinstance(value, str) else value))
     if weights.ndim > 1:
         raise ValueError(f"force weights of a structure have shape {weights.shape}, not one number per atom")
     return weights

@@ -104,6 +104,22 @@ def find_keys(rows: Sequence[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[s
     return Keys(**found)
 
 
+def as_numbers(value: Any) -> NDArray[np.float64]:
+    """Array of numbers.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If they are none, or lists within lists to a depth that NumPy would need long to find out.
+    """
+    inner, depth = value, 0
+    while isinstance(inner, list | tuple) and inner:
+        inner, depth = inner[0], depth + 1
+    if depth > 3:
+        raise ValueError("lists are nested too deep")
+    return np.asarray(value, dtype=np.float64)
+
+
 def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Labels:
     """Collect the labels of one structure; values of a wrong shape become NaN and the problem is described."""
     n_atoms, problems = len(atoms), []
@@ -113,7 +129,7 @@ def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Lab
         if value is None:
             return np.full(shape, np.nan)
         try:
-            array = np.asarray(value, dtype=np.float64)
+            array = as_numbers(value)
         except (TypeError, ValueError, OverflowError):
             problems.append(f"{what} ({name}) is not made of numbers")
             return np.full(shape, np.nan)
@@ -157,7 +173,7 @@ def _stress(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> tuple[NDArr
     if value is None:
         return absent, None
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = as_numbers(value)
     except (TypeError, ValueError, OverflowError):
         return absent, "stress is not made of numbers"
     if array.size == 9:

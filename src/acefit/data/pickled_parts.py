@@ -86,7 +86,8 @@ class Kind(Part):
 
     def dtype(self) -> np.dtype[Any]:
         """The type, if it is a plain one; dates become integers."""
-        text, order = str(self.args[0]) if self.args else "", "="
+        text = str(self.args[0]) if self.args else ""
+        order: Any = "="
         if self.state is not None:
             order, *structure = self.state[1:5]
             if order not in ("<", ">", "|", "=") or structure != [None] * 3:
@@ -112,7 +113,8 @@ class Array(np.ndarray):
             fits = isinstance(content, bytes) and len(content) == n * dtype.itemsize
         if not fits or self.size:
             raise UnpicklingError(f"the content of an array does not fit its shape {shape} and type {dtype}")
-        super().__setstate__((1, shape, dtype, bool(fortran), content))
+        checked: Any = (1, shape, dtype, bool(fortran), content)
+        super().__setstate__(checked)
 
 
 def _checked(kind: Any, shape: Any) -> tuple[np.dtype[Any], int]:
@@ -225,12 +227,13 @@ def _column(values: Any) -> Any:
     if isinstance(values, Masked):
         return np.where(np.asarray(values.state["_mask"], dtype=bool), np.nan, np.asarray(values.state["_data"], dtype=float))
     kind = values.args[0] if isinstance(values, Backed) else type(values)
-    state = values.state if isinstance(values, Part) else None
+    state: Any = values.state if isinstance(values, Part) else None
     if isinstance(state, dict):  # before pandas 1.3
         state = state.get("_dtype"), state.get("_codes", state.get("_ndarray"))
     if kind is Strings:
         return _column(state[1])
     if kind is Categorical:
-        categories = np.array([*_labels(state[0].state["categories"]), None], dtype=object)
+        labels: list[Any] = [*_labels(state[0].state["categories"]), None]
+        categories: NDArray[Any] = np.array(labels, dtype=object)
         return categories[np.asarray(state[1])]
     raise UnpicklingError("a column is of a kind that is not supported")

@@ -206,8 +206,8 @@ def _frames(rows: Rows, path: Path, role: str, options: ReadingOptions) -> tuple
 
 
 def _word(value: Any) -> str:
-    """Name or group as text; arrays and the like, which cannot be one, and absent values are empty."""
-    return "" if np.ndim(value) or _is_absent(value) else str(value)
+    """Name or group as text; lists, arrays and the like, which cannot be one, and absent values are empty."""
+    return str(value) if isinstance(value, str | int | float | np.generic) and not _is_absent(value) else ""
 
 
 def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], Rows]:
@@ -265,7 +265,7 @@ class _ReadOnlyDatabase(SQLite3Database):
     """
 
     def _connect(self) -> sqlite3.Connection:
-        path = Path(self.filename)
+        path = Path(str(self.filename))
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=20, uri=True)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(path.stat().st_size, 10**6))
         connection.set_authorizer(_authorize)
@@ -311,7 +311,7 @@ def _rows_of_frame(frame: pd.DataFrame, path: Path, energy_key: str | None) -> R
 
 def _is_absent(value: Any) -> bool:
     """Whether a cell of a frame is empty: None or a single NaN."""
-    return value is None or (np.ndim(value) == 0 and value != value)
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
 
 
 def _rows_of_parquet(path: Path, options: ReadingOptions) -> Rows:

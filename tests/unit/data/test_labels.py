@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.data.labels import Keys, find_keys, labels_of_atoms
+from acefit.data.labels import Keys, as_numbers, find_keys, labels_of_atoms
 from acefit.errors import DataError
 
 NONE = {"energy": None, "forces": None, "stress": None}
@@ -115,3 +115,12 @@ def test_labels_of_atoms__energies_beyond_floats_are_a_problem(value):
         "energy (energy) is not made of numbers",
         "the energy is infinite",
     )
+
+
+def test_as_numbers__does_not_unfold_lists_without_end():
+    value = [0.0]
+    for _ in range(60):
+        value = [value, value]
+    with pytest.raises(ValueError, match="nested too deep"):
+        as_numbers(value)
+    assert as_numbers([[[1]]]).shape == (1, 1, 1)
