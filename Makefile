@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 VENV ?= .venv
 CORES ?= 2
+SECONDS ?= 60
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help example test e2e faults oldest slurm lint docs bench clean
+.PHONY: help example test e2e faults oldest slurm lint docs bench fuzz clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +65,10 @@ docs: $(VENV)/.run ## regenerate the pages made from the code (configuration, ta
 
 bench: $(VENV)/.test ## measure evaluation, loss, start-up and memory on this machine (BENCH="--peers DIR" adds pacemaker)
 	$(BIN)/python benchmarks/suite.py $(BENCH)
+
+fuzz: $(VENV)/.test ## let atheris look for files that break a reader, SECONDS for each (FUZZ="--only xyz" for some)
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/campaign.py --seconds $(SECONDS) $(FUZZ)
 
 clean: ## remove the environment and tool caches, not the results
 	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

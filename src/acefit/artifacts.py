@@ -25,6 +25,7 @@ from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.artifact_digest import ColumnDigest, digest_of_columns
 from acefit.errors import ArtifactError, DamagedArtifactError
 from acefit.files import atomic_path, file_digest, read_sealed
+from acefit.untrusted import bounded_memory, check_regular, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,24 +253,28 @@ def _extra(contract: Contract, name: str) -> Column:
 def _readable(path: Path) -> Iterator[None]:
     """Turn the errors of reading a Parquet file into ours."""
     try:
+        check_regular(path)
         yield
+    except (ArtifactError, MemoryError):
+        raise
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise DamagedArtifactError(path, f"is not a complete Parquet file ({first})") from error
+    except Exception as error:  # besides its own errors, Arrow passes on those of the standard library
+        raise DamagedArtifactError(path, f"is not a complete Parquet file ({first_line(error)})") from error
 
 
 def _header(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
     """Metadata of a table, with the digest of its content."""
     raw = (file.schema_arrow.metadata or {}).get(_KEY)
     content = (file.metadata.metadata or {}).get(_CONTENT_KEY)
-    try:
-        header = None if raw is None else json.loads(raw)
-    except ValueError as error:
-        raise DamagedArtifactError(path, f"has damaged metadata ({error})") from error
-    if not isinstance(header, dict) or not set(header) >= _HEADER_KEYS or content is None:
+    if raw is None or content is None:
         raise DamagedArtifactError(path, "was not written by acefit (no acefit metadata)")
+    try:
+        header = json.loads(raw)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or not header.keys() >= _HEADER_KEYS or not isinstance(header["provenance"], dict):
+        raise DamagedArtifactError(path, "has damaged acefit metadata")
     return {**header, "content": content.decode("ascii", "replace")}
 
 
@@ -282,10 +287,11 @@ def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> None:
         found = f"version {header['schema_version']} of the table {contract.name!r}, written by acefit {header['acefit_version']}"
         raise DamagedArtifactError(path, f"has {found}; this acefit ({__version__}) reads version {contract.version}")
     known = {column.name: column.dtype for column in contract.columns}
-    for name, dtype in known.items():
-        if name not in schema.names or schema.field(name).type != _arrow_type(dtype):
-            raise DamagedArtifactError(path, f"lacks the column {name!r} of type {dtype}")
     unknown = [name for name in schema.names if name not in known]
+    extra = dict.fromkeys(unknown, contract.extra.dtype) if contract.extra else {}
+    for name, dtype in {**known, **extra}.items():
+        if schema.names.count(name) != 1 or schema.field(name).type != _arrow_type(dtype):
+            raise DamagedArtifactError(path, f"lacks the column {name!r} of type {dtype}")
     if unknown and contract.extra is None:
         raise DamagedArtifactError(path, f"has columns that the table {contract.name!r} does not know: {', '.join(unknown)}")
     _, seal, expected = _seal_of(path)
@@ -316,9 +322,9 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
         If it is truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
-    with _readable(path), pq.ParquetFile(path) as file:
+    with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
         _check_file(file, path, contract)
-        return file.read()
+        return file.read(use_threads=False)  # each new thread would count as memory, and Arrow dies where it gets none
 
 
 def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
@@ -330,7 +336,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
         As `read_table`.
     """
     path, contract = Path(path), _contract(contract_name)
-    with _readable(path), pq.ParquetFile(path) as file:
+    with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
         _check_file(file, path, contract)
         return int(file.metadata.num_rows)
 

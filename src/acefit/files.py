@@ -20,6 +20,7 @@ import yaml
 from acefit import __version__
 from acefit.errors import ArtifactError, DamagedArtifactError
 from acefit.faults import fault_point
+from acefit.untrusted import bounded_memory, check_regular, check_yaml, first_line
 
 SEAL = "# acefit "
 """Beginning of the last line of a sealed text file; a digest and JSON follow."""
@@ -66,10 +67,11 @@ def set_aside(path: str | os.PathLike[str]) -> Path:
 def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, hexadecimal."""
     try:
+        check_regular(Path(path))
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}; run the stage that writes it first") from error
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}; run the stage that writes it first") from error
 
 
 def _plain(value: Any) -> Any:
@@ -140,6 +142,7 @@ def read_sealed(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
     """
     path = Path(path)
     try:
+        check_regular(path)
         text, _, last = path.read_bytes().decode("utf-8").rpartition(SEAL)
         digest, _, line = last.partition(" ")
         if line.endswith("}\n") and digest != text_digest(text + line[:-1]):
@@ -148,10 +151,10 @@ def read_sealed(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist; run the stage that writes it first") from error
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DamagedArtifactError(path, f"is not a text that acefit wrote ({error})") from error
-    if not seal:
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedArtifactError(path, f"is not a text that acefit wrote ({first_line(error)})") from error
+    if not isinstance(seal, dict) or not seal.keys() >= {"file", "schema_version", "content"}:
         raise DamagedArtifactError(path, "is cut off or was not written by acefit: its last line is not a seal")
     if seal["file"] != path.name or seal["schema_version"] != SEAL_VERSION:
         what = f"{seal['file']!r} (version {seal['schema_version']})"
@@ -180,5 +183,14 @@ def write_yaml(content: Any, path: str | os.PathLike[str], provenance: Mapping[s
 
 
 def read_yaml(path: str | os.PathLike[str]) -> Any:
-    """Read a YAML file that `write_yaml` wrote; errors are those of `read_sealed`."""
-    return yaml.load(read_sealed(path)[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    """Read a YAML file that `write_yaml` wrote; errors are those of `read_sealed`, and for what would not fit into memory."""
+    path = Path(path)
+    text, _ = read_sealed(path)
+    try:
+        with bounded_memory(path, ArtifactError):
+            check_yaml(text)
+            return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except ArtifactError:
+        raise
+    except Exception as error:  # a value that is not what its tag says may raise anything within PyYAML
+        raise DamagedArtifactError(path, f"is not a readable YAML file ({first_line(error)})") from error

@@ -241,3 +241,42 @@ def test_check_made_from__recognises_a_table_of_another_run(tmp_path):
     ):
         check_made_from(table, source)
     assert content_digest(table) != content_digest(source)
+
+
+def rewritten(path, header, **columns):
+    """The table with other metadata and columns."""
+    table = pq.read_table(path)
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    pq.write_table(table.replace_schema_metadata({b"acefit": header, b"acefit-content": 64 * b"0"}), path)
+
+
+@pytest.mark.parametrize("header", [b"{", b"[]", b"{}", b"[" * 10**5, b'{"contract": "plain", "schema_version": 1}'])
+def test_read_table__refuses_damaged_metadata(tmp_path, header):
+    write_table(columns(), tmp_path / "t.parquet", "plain")
+    rewritten(tmp_path / "t.parquet", header)
+    for read in (read_provenance, lambda path: read_table(path, "plain")):
+        with pytest.raises(ArtifactError, match=r"t\.parquet has damaged acefit metadata"):
+            read(tmp_path / "t.parquet")
+
+
+def test_read_table__notices_empty_values(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_table(columns(), path, "plain")
+    rewritten(path, pq.read_schema(path).metadata[b"acefit"], row=pa.array([0, None, 2], pa.int64()))
+    for read in (read_table, artifacts.check_table):
+        with pytest.raises(ArtifactError, match="was altered after acefit wrote it"):
+            read(path, "plain")
+
+
+def test_read_table__refuses_further_columns_of_other_types(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_table({"row": [0], "mae": [1.0]}, path, "open")
+    rewritten(path, pq.read_schema(path).metadata[b"acefit"], mae=pa.array([[1.0]]))
+    with pytest.raises(ArtifactError, match="lacks the column 'mae' of type float64"):
+        read_table(path, "open")
+
+
+def test_read_table__refuses_folders(tmp_path):
+    with pytest.raises(ArtifactError, match="is a folder"):
+        read_table(tmp_path, "plain")

@@ -173,3 +173,18 @@ def test_digests__are_those_of_the_content(tmp_path):
     assert file_digest(tmp_path / "f") == digest
     with pytest.raises(ArtifactError, match="cannot read"):
         file_digest(tmp_path / "g")
+
+
+@pytest.mark.parametrize("text", ["a: !!bool x", "a: !!int ''", "[ # ]\n" * 10**4, "a: !!python/name:os.system"])
+def test_read_yaml__refuses_what_its_tags_or_depth_make_unreadable(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ArtifactError, match=r"a\.yaml is not a readable YAML file"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_reading__does_not_wait_for_pipes(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArtifactError, match="a pipe or a device"):
+        read_yaml(tmp_path / "pipe")
+    with pytest.raises(ArtifactError, match="a pipe or a device"):
+        file_digest(tmp_path / "pipe")

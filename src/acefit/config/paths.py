@@ -16,6 +16,13 @@ def from_here(path: Path) -> str:
     return str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
 
 
+def _expanded(name: str, what: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{what}: '{name}' cannot be looked for: {error}") from error
+
+
 def resolve_file(
     name: str,
     *,
@@ -46,14 +53,14 @@ def resolve_file(
     ConfigError
         If there is no such file; lists the places and names the file most like it.
     """
-    given = Path(name).expanduser()
+    given = _expanded(name, what)
     folder = datapath or (environment or {}).get(DATA_VARIABLE)
     candidates = [given]
     if folder:
-        candidates.append(Path(folder).expanduser() / given)
+        candidates.append(_expanded(folder, "data.datapath") / given)
     candidates.append(base_path / given)
     if folder:
-        candidates.append(base_path / Path(folder).expanduser() / given)
+        candidates.append(base_path / _expanded(folder, "data.datapath") / given)
     places = list(dict.fromkeys(Path(os.path.abspath(candidate)) for candidate in candidates))
     for place in places:
         if place.is_file():

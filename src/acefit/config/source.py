@@ -11,8 +11,12 @@ from typing import Any
 import yaml
 
 from acefit.errors import ConfigError
+from acefit.untrusted import YamlLimitError, check_yaml, read_text
 
 KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 2**20
+"""A configuration larger than this is none; PyYAML needs a thousand times as much memory as the text has characters."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,25 +57,27 @@ def read_source(path: str | Path) -> Source:
     Raises
     ------
     ConfigError
-        If the file cannot be read, is no YAML, or holds something else than a map.
+        If the file cannot be read, is larger than a configuration can be, is no YAML, or holds something else than a map.
     """
     path = Path(path)
     try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = read_text(path, MAX_BYTES)
+        loader = _Loader(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as a configuration file: {error}") from error
     lines: dict[KeyPath, int] = {}
     repeated: list[tuple[KeyPath, int]] = []
     try:
+        check_yaml(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise ConfigError(f"{path}: must hold a map of sections (potential, data, fit, ...)")
-        _record_lines(node, (), lines, repeated, ())
+        _record_lines(node, (), lines, repeated)
         data = loader.construct_document(node)
-    except yaml.YAMLError as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # a value that is not what its tag says may raise anything within PyYAML
         raise ConfigError(_syntax_message(path, error)) from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: an alias (*name) refers to the map that contains it") from error
     finally:
         loader.dispose()
     return Source(path, data, lines, repeated)
@@ -85,33 +91,32 @@ def read_value(text: str) -> Any:
     ConfigError
         If the text is not valid YAML.
     """
-    loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        check_yaml(text)
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise ConfigError(f"{text!r} is not valid YAML: {getattr(error, 'problem', None) or error}") from error
-    finally:
-        loader.dispose()
 
 
-def _syntax_message(path: Path, error: yaml.YAMLError) -> str:
+def _syntax_message(path: Path, error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}" if mark else str(path)
     what = getattr(error, "problem", None) or str(error)
+    if isinstance(error, YamlLimitError):
+        return f"{where}: {what}; no configuration needs that"
     return f"{where}: not valid YAML: {what} (check indentation, brackets, quotes and tabs near this line)"
 
 
-def _record_lines(
-    node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], repeated: list[tuple[KeyPath, int]], parents: tuple[int, ...]
-) -> None:
+def _record_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], repeated: list[tuple[KeyPath, int]]) -> None:
     """Note the line of every key below a node; maps merged with `<<` count at their own place."""
-    if id(node) in parents:
-        raise RecursionError
-    parents = (*parents, id(node))
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[(*path, index)] = item.start_mark.line + 1
-            _record_lines(item, (*path, index), lines, repeated, parents)
+            _record_lines(item, (*path, index), lines, repeated)
     if not isinstance(node, yaml.MappingNode):
         return
     seen = set()
@@ -119,7 +124,7 @@ def _record_lines(
         if key_node.tag == "tag:yaml.org,2002:merge":
             merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
             for part in merged:
-                _record_lines(part, path, lines, repeated, parents)
+                _record_lines(part, path, lines, repeated)
             continue
         here = (*path, str(key_node.value))
         line = key_node.start_mark.line + 1
@@ -127,7 +132,7 @@ def _record_lines(
             repeated.append((here, line))
         seen.add(here)
         lines[here] = line
-        _record_lines(value, here, lines, repeated, parents)
+        _record_lines(value, here, lines, repeated)
 
 
 def locate(sources: list[Source], path: KeyPath) -> tuple[str, int]:

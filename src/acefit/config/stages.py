@@ -22,6 +22,7 @@ from acefit.config.potential_section import PotentialDefinition, PotentialFile
 from acefit.config.problems import place_name
 from acefit.config.source import KeyPath
 from acefit.errors import ConfigError
+from acefit.untrusted import check_yaml, read_text
 
 Plain = dict[str, Any]
 
@@ -70,24 +71,35 @@ def neighbor_cutoff(config: Config) -> float:
     Raises
     ------
     ConfigError
-        If a potential file is missing or defines no bond.
+        If a potential file cannot be read or defines no bond.
     """
     cutoffs = []
     if isinstance(config.basis, PotentialDefinition):
         cutoffs = [float(merged["rcut"].value) for merged in merged_bonds(config.basis).values() if "rcut" in merged]
     for path in potential_files(config):
-        found = [float(text) for text in _RCUT.findall(Path(path).read_text(encoding="utf-8"))]
+        try:
+            found = [float(text) for text in _RCUT.findall(_text(path))]
+        except ValueError as error:
+            raise ConfigError(f"{path}: a cutoff (rcutij) is not a number: {error}") from error
         if not found:
             raise ConfigError(f"{path}: no bond (rcutij) in this file; is it a B-basis potential?")
         cutoffs += found
     return max(cutoffs)
 
 
+def _text(path: str) -> str:
+    """Text of a potential file."""
+    try:
+        return read_text(Path(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a potential file: {error}") from error
+
+
 def potential_elements(config: Config) -> list[str]:
     """Elements of the potential, those of its files included, so that structures with others are noticed when they are read."""
     elements = set(config.basis.elements) if isinstance(config.basis, PotentialDefinition) else set()
     for path in potential_files(config):
-        elements.update(_SPECIES.findall(Path(path).read_text(encoding="utf-8")))
+        elements.update(_SPECIES.findall(_text(path)))
     return sorted(elements)
 
 
@@ -144,13 +156,14 @@ def reference_energy(config: Config) -> float | str | dict[str, float] | None:
 
 def _stored_references(path: str) -> dict[str, float] | None:
     """Read `reference_energy` from the metadata of a potential without reading its functions."""
-    block = _METADATA.search(Path(path).read_text(encoding="utf-8"))
+    block = _METADATA.search(_text(path))
     try:
+        check_yaml(block.group() if block else "")
         metadata = (yaml.safe_load(block.group()) or {}).get("metadata") if block else None
         text = (metadata or {}).get("reference_energy")
         energies = json.loads(text) if isinstance(text, str) else text
         return None if energies is None else {str(key): float(value) for key, value in energies.items()}
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever PyYAML or json make of a value that is something else
         raise ConfigError(f"{path}: reference_energy in its metadata cannot be read: {error}") from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase.data import chemical_symbols
+from ase.geometry import minkowski_reduce
 from numpy.typing import NDArray
 
 from acefit.data.neighborlists import build
@@ -14,6 +15,8 @@ from acefit.data.structures import StructureSet
 MINIMUM_DISTANCE = 0.3
 """Atoms closer than this (Å) are taken for an error of the data; the shortest bond, H2's, has 0.74 Å."""
 
+LARGEST_LENGTH = 1e6
+"""Coordinates and cell vectors beyond this (Å), a tenth of a millimetre, are taken for an error of the data."""
 
 _Note = Callable[[NDArray[np.intp], str], None]
 
@@ -46,6 +49,12 @@ def find_problems(
     note(np.flatnonzero(structures.atoms_per_structure == 0), "no atoms")
     note(np.unique(per_atom[~np.isfinite(structures.positions).all(axis=1)]), "positions are not finite numbers")
     note(np.flatnonzero(~np.isfinite(structures.cells).all(axis=(1, 2))), "the cell is not made of finite numbers")
+    far = np.abs(structures.positions).max(axis=1, initial=0.0) > LARGEST_LENGTH
+    note(np.unique(per_atom[far]), f"an atom is more than {LARGEST_LENGTH:g} Å away from the origin")
+    note(
+        np.flatnonzero(np.abs(structures.cells).max(axis=(1, 2)) > LARGEST_LENGTH),
+        f"the cell is larger than {LARGEST_LENGTH:g} Å",
+    )
     note(np.unique(per_atom[(structures.numbers < 1) | (structures.numbers > 118)]), "an atomic number is outside 1 .. 118")
     if elements is not None:
         for s in np.setdiff1d(per_atom[~np.isin(structures.numbers, elements)], list(problems)):
@@ -58,6 +67,8 @@ def find_problems(
         if s not in problems and _measure(vectors) < 1e-9:
             note(np.array([s]), "it is periodic but its cell has no volume along the periodic directions")
     good = np.setdiff1d(np.arange(structures.n_structures), list(problems))
+    problems |= _find_crowds(structures.select(good), good, minimum_distance)
+    good = np.setdiff1d(good, list(problems))
     problems |= _find_close_atoms(structures.select(good), good, minimum_distance)
     return dict(sorted(problems.items()))
 
@@ -79,12 +90,47 @@ def _find_bad_labels(structures: StructureSet, note: _Note) -> None:
     note(np.flatnonzero((n_bad > 0) & (n_absent < structures.atoms_per_structure)), "components of forces are not finite numbers")
 
 
+def _find_crowds(structures: StructureSet, indices: NDArray[np.int64], minimum_distance: float) -> dict[int, str]:
+    """Find structures with far too many atoms in some place, whose pairs could be too many to list.
+
+    Two atoms in a cube of diagonal d are closer than d, and so are an atom and its image along a cell vector shorter than d; in
+    a volume of less than d^3 / sqrt(2) per atom, that of the closest packing, some are.
+    """
+    if minimum_distance <= 0:
+        return {}
+    cubes = np.floor(structures.positions * (np.sqrt(3) / minimum_distance))
+    order = np.lexsort((*cubes.T, structures.structure_of_atom))
+    keys = np.column_stack([structures.structure_of_atom, cubes])[order]
+    pairs = np.flatnonzero((keys[1:] == keys[:-1]).all(axis=1))
+    distances = np.linalg.norm(structures.positions[order[pairs + 1]] - structures.positions[order[pairs]], axis=1)
+    shortest = np.full(structures.n_structures, np.inf)
+    np.minimum.at(shortest, structures.structure_of_atom[order[pairs]], distances)
+    for s in np.flatnonzero(structures.pbc.any(axis=1)):
+        shortest[s] = min(shortest[s], _shortest_image(structures.cells[s], structures.pbc[s]))
+    room = np.where(structures.pbc.all(axis=1), structures.volumes, np.inf)
+    full = room < structures.atoms_per_structure * minimum_distance**3 / np.sqrt(2)
+    problems = {int(indices[s]): f"{room[s]:.3g} Å^3 are too little room for its atoms" for s in np.flatnonzero(full)}
+    return problems | _too_close(shortest, indices, minimum_distance)
+
+
+def _shortest_image(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> float:
+    """Length of the shortest cell vector, Å; of the reduced cell if the vectors are nearly parallel and may hide shorter ones."""
+    lengths = np.linalg.norm(cell[pbc], axis=1)
+    if _measure(cell[pbc]) < 0.01 * np.prod(lengths):
+        lengths = np.linalg.norm(minkowski_reduce(cell, pbc)[0][pbc], axis=1)
+    return float(lengths.min())
+
+
+def _too_close(shortest: NDArray[np.float64], indices: NDArray[np.int64], minimum_distance: float) -> dict[int, str]:
+    return {
+        int(indices[s]): f"two atoms are {shortest[s]:.3g} Å apart, closer than {minimum_distance:g} Å"
+        for s in np.flatnonzero(shortest < minimum_distance)
+    }
+
+
 def _find_close_atoms(structures: StructureSet, indices: NDArray[np.int64], minimum_distance: float) -> dict[int, str]:
     if minimum_distance <= 0:
         return {}
     # a search with a very small cutoff would be slower: it divides the cell into boxes of that size
     shortest = build(structures, max(minimum_distance, 2.0)).shortest_per_structure()
-    return {
-        int(indices[s]): f"two atoms are {shortest[s]:.3g} Å apart, closer than {minimum_distance:g} Å"
-        for s in np.flatnonzero(shortest < minimum_distance)
-    }
+    return _too_close(shortest, indices, minimum_distance)

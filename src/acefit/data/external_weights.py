@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from acefit.data.labels import as_numbers
 from acefit.data.structures import StructureSet
 from acefit.data.unpickle import read_pickled_frame
 from acefit.errors import DataError
+from acefit.untrusted import bounded_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,27 +47,37 @@ def read_external(path: str | Path) -> ExternalWeights:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"weight file {path} does not exist; mend fit.weighting.filename")
+    with bounded_memory(path, DataError):
+        return _weights_of_frame(_read_frame(path), path)
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        elif path.suffix == ".csv":
-            frame = pd.read_csv(path)
-        else:
-            frame = read_pickled_frame(path)
-    except DataError:
+            with pq.ParquetFile(path) as file:  # without threads, as Arrow dies where it gets no memory for one
+                return file.read(use_threads=False).to_pandas(use_threads=False)
+        if path.suffix == ".csv":
+            return pd.read_csv(path)
+        return read_pickled_frame(path)
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged file leads to inside of pandas
         raise DataError(f"weight file {path} cannot be read ({error}); give a .parquet, .csv or .pckl.gzip file") from error
+
+
+def _weights_of_frame(frame: pd.DataFrame, path: Path) -> ExternalWeights:
     missing = [name for name in ("w_energy", "w_forces") if name not in frame.columns]
     if missing:
         raise DataError(f"weight file {path} lacks the columns {', '.join(missing)}")
-    if "structure" in frame.columns:
-        frame = frame.set_index("structure")
     try:
+        if "structure" in frame.columns:
+            frame = frame.set_index("structure")
         rows = frame.index.to_numpy().astype(np.int64)
         energy = frame["w_energy"].to_numpy(dtype=np.float64)
         forces = [_force_weights(value) for value in frame["w_forces"]]
-    except (TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a hostile frame may hold anything
         raise DataError(f"weight file {path}: index and weights must be numbers ({error})") from error
     if len(np.unique(rows)) < len(rows):
         raise DataError(f"weight file {path} names a structure twice")
@@ -74,7 +87,10 @@ def read_external(path: str | Path) -> ExternalWeights:
 
 
 def _force_weights(value: Any) -> NDArray[np.float64]:
-    return np.atleast_1d(np.asarray(json.loads(value) if isinstance(value, str) else value, dtype=np.float64))
+    weights = np.atleast_1d(as_numbers(json.loads(value) if isinstance(value, str) else value))
+    if weights.ndim > 1:
+        raise ValueError(f"force weights of a structure have shape {weights.shape}, not one number per atom")
+    return weights
 
 
 def join_external(

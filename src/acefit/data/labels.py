@@ -108,6 +108,22 @@ def find_keys(rows: Iterable[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[s
     return Keys(**found)
 
 
+def as_numbers(value: Any) -> NDArray[np.float64]:
+    """Array of numbers.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If they are none, or lists within lists to a depth that NumPy would need long to find out.
+    """
+    inner, depth = value, 0
+    while isinstance(inner, list | tuple) and inner:
+        inner, depth = inner[0], depth + 1
+    if depth > 3:
+        raise ValueError("lists are nested too deep")
+    return np.asarray(value, dtype=np.float64)
+
+
 def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Labels:
     """Collect the labels of one structure; values of a wrong shape become NaN and the problem is described."""
     n_atoms, problems = len(atoms), []
@@ -117,8 +133,8 @@ def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Lab
         if value is None:
             return np.full(shape, np.nan)
         try:
-            array = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
+            array = as_numbers(value)
+        except (TypeError, ValueError, OverflowError):
             problems.append(f"{what} ({name}) is not made of numbers")
             return np.full(shape, np.nan)
         if array.size != int(np.prod(shape)) or (len(shape) == 2 and array.shape != shape):
@@ -139,6 +155,7 @@ def labels_of_atoms(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> Lab
         problem=None,
     )
     problems += [stress_problem] if stress_problem else []
+    problems += ["the energy is infinite"] if np.isinf([labels.energy, labels.energy_corrected]).any() else []
     for name in ("w_energy", "w_factor", "w_forces", "w_forces_mask"):
         values = np.asarray(getattr(labels, name))
         if np.any(np.isinf(values)) or np.any(values < 0):
@@ -160,8 +177,8 @@ def _stress(atoms: Atoms, columns: Mapping[str, Any], keys: Keys) -> tuple[NDArr
     if value is None:
         return absent, None
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+        array = as_numbers(value)
+    except (TypeError, ValueError, OverflowError):
         return absent, "stress is not made of numbers"
     if array.size == 9:
         full = array.reshape(3, 3)

@@ -9,21 +9,24 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import itertools
 import os
-import shutil
+import re
+import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TextIO
 
-import ase.db
 import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
+from ase.db.sqlite import SQLite3Database
 from numpy.typing import NDArray
 
 from acefit.data.checks import MINIMUM_DISTANCE, find_problems
@@ -33,6 +36,7 @@ from acefit.data.stored import open_dataset
 from acefit.data.structures import StructureSet, consecutive_ranges
 from acefit.data.unpickle import read_pickled_frame
 from acefit.errors import AcefitError, DataError
+from acefit.untrusted import MEMORY_BASE, MEMORY_PER_BYTE, bounded_memory
 
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
 TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
@@ -40,7 +44,14 @@ BINARY = (".db", ".traj")
 ATOMS_AT_ONCE = 2**13
 """Structures are read until they have so many atoms, and then checked and passed on."""
 
+BYTES_AT_ONCE = 2**20
 SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED)
+
+_COLUMNS = re.compile(r":[RISL]:(\d+)")
+
+Row = tuple[Atoms, dict[str, Any]]
+Rows = Callable[[], Iterable[Row]]
+"""Gives the structures of an open file, each time from the first one on."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,9 @@ class ReadingOptions:
         unknown = [symbol for symbol in self.elements or () if symbol not in atomic_numbers]
         if unknown:
             raise DataError(f"unknown elements {', '.join(unknown)}; give chemical symbols")
+
+
+Reader = Callable[[Path, ReadingOptions], AbstractContextManager[Rows]]
 
 
 @dataclass(frozen=True)
@@ -184,8 +198,7 @@ def iterate_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | 
         role = file.get("subset", "data")
         if role not in ("data", "train", "test"):
             raise DataError(f"subset {role!r} of {file['path']} is not one of data, train, test")
-        for frames, keys in _read_file(Path(file["path"]), role, options):
-            sound, bad = _separate(frames, options)
+        for sound, bad, keys in _read_sound(Path(file["path"]), role, options):
             first_bad = first_bad or (bad[0] if bad else None)
             n_bad += len(bad)
             n_structures += len(sound)
@@ -212,30 +225,46 @@ class Frame:
     role: str
 
 
-def _read_file(path: Path, role: str, options: ReadingOptions) -> Iterator[tuple[list[Frame], Keys]]:
-    """Some structures of a file at a time, at least once; and the names of its labels."""
+def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tuple[list[Frame], list[LeftOut], Keys]]:
+    """Some structures of a file at a time, at least once, those that cannot be used apart, and the names of its labels.
+
+    Whatever a damaged or hostile file leads to is one error.
+    """
     reader = _reader_of(path)
     if not path.is_file():
         raise DataError(f"dataset {path} does not exist; mend its name or data.datapath")
-    try:
-        with reader(path, options) as rows_of:
-            wanted = {"energy": options.energy_key, "forces": options.forces_key, "stress": options.stress_key}
-            keys = find_keys(rows_of(), wanted, str(path))
-            frames: list[Frame] = []
-            n_atoms = 0
-            for row, (atoms, columns) in enumerate(rows_of()):
-                frames.append(_frame(path, row, role, atoms, columns, keys, options))
-                n_atoms += len(atoms)
-                if n_atoms >= ATOMS_AT_ONCE:
-                    yield frames, keys
-                    frames, n_atoms = [], 0
-            yield frames, keys
-    except AcefitError:
-        raise
-    except Exception as error:  # ASE's readers raise whatever a broken line leads to
-        raise DataError(
-            f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"
-        ) from error
+    parts = _read_parts(reader, path, role, options)
+    while True:
+        try:
+            # what is done with the structures is not bounded
+            with bounded_memory(path, DataError):
+                part = next(parts, None)
+        except AcefitError as error:
+            raise error if path.name in str(error) else DataError(f"{path}: {error}") from error
+        except Exception as error:  # ASE's readers raise whatever a broken line leads to
+            raise DataError(
+                f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"
+            ) from error
+        if part is None:
+            return
+        yield part
+
+
+def _read_parts(
+    reader: Reader, path: Path, role: str, options: ReadingOptions
+) -> Iterator[tuple[list[Frame], list[LeftOut], Keys]]:
+    with reader(path, options) as rows_of:
+        wanted = {"energy": options.energy_key, "forces": options.forces_key, "stress": options.stress_key}
+        keys = find_keys(rows_of(), wanted, str(path))
+        frames: list[Frame] = []
+        n_atoms = 0
+        for row, (atoms, columns) in enumerate(rows_of()):
+            frames.append(_frame(path, row, role, atoms, columns, keys, options))
+            n_atoms += len(atoms)
+            if n_atoms >= ATOMS_AT_ONCE:
+                yield *_separate(frames, options), keys
+                frames, n_atoms = [], 0
+        yield *_separate(frames, options), keys
 
 
 def _frame(path: Path, row: int, role: str, atoms: Atoms, columns: dict[str, Any], keys: Keys, options: ReadingOptions) -> Frame:
@@ -244,20 +273,20 @@ def _frame(path: Path, row: int, role: str, atoms: Atoms, columns: dict[str, Any
     return Frame(
         atoms=atoms,
         labels=labels_of_atoms(atoms, columns, keys),
-        name=f"{path.name}:{row}" if name is None or name == "" else str(name),
-        group="" if group is None or group != group else str(group),
+        name=_word(name) or f"{path.name}:{row}",
+        group=_word(group),
         source=path.name,
         row=row,
         role=role,
     )
 
 
-Row = tuple[Atoms, dict[str, Any]]
-Rows = Callable[[], Iterable[Row]]
-"""Gives the structures of an open file, each time from the first one on."""
+def _word(value: Any) -> str:
+    """Name or group as text; lists, arrays and the like, which cannot be one, and absent values are empty."""
+    return str(value) if isinstance(value, str | int | float | np.generic) and not _is_absent(value) else ""
 
 
-def _reader_of(path: Path) -> Callable[[Path, ReadingOptions], AbstractContextManager[Rows]]:
+def _reader_of(path: Path) -> Reader:
     name = path.name.lower()
     if name.endswith(PICKLED):
         return _rows_of_pickle
@@ -279,12 +308,22 @@ def _rows_of_text(path: Path, options: ReadingOptions) -> Iterator[Rows]:
         if path.name.lower().endswith(".gz"):
             # ASE seeks in the file, which in a compressed one means decompressing it from its beginning for every structure
             content = stack.enter_context(tempfile.TemporaryFile())
-            with gzip.open(file) as compressed:
-                shutil.copyfileobj(compressed, content)
-            content.seek(0)
+            _decompress(path, file, content)
             file = content
         text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n"))
+        _check_frames(text, path)
         yield lambda: ((atoms, {}) for atoms in ase.io.iread(text, index=":", format="extxyz"))
+
+
+def _decompress(path: Path, file: IO[bytes], content: IO[bytes]) -> None:
+    """Write the content of a compressed file, if it is not out of all proportion, and go back to its beginning."""
+    most = MEMORY_BASE + MEMORY_PER_BYTE * path.stat().st_size
+    with gzip.open(file) as compressed:
+        while block := compressed.read(BYTES_AT_ONCE):
+            content.write(block)
+            if content.tell() > most:
+                raise DataError(f"{path} holds more than {most / 2**30:.1f} GiB of text: it is damaged or made to do harm")
+    content.seek(0)
 
 
 @contextmanager
@@ -292,9 +331,54 @@ def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Iterator[Rows]:
     yield lambda: ((atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format="traj"))
 
 
+def _check_frames(text: TextIO, path: Path) -> None:
+    """Compare the numbers of atoms and columns with what is there: ASE trusts them, and stops silently at an empty line."""
+    lines = enumerate(text, 1)
+    number, line = next(lines, (1, ""))
+    while line.strip():
+        try:
+            n_atoms = int(line)
+        except ValueError:
+            raise DataError(f"{path}, line {number}: a number of atoms is expected, not {line.strip()[:40]!r}") from None
+        comment = next(lines, (0, ""))[1]
+        if any(len(columns) > 4 for columns in _COLUMNS.findall(comment)):
+            raise DataError(f"{path}, line {number + 1}: properties have an absurd number of columns")
+        n_found = sum(1 for _ in itertools.islice(lines, min(max(n_atoms, 0), sys.maxsize)))
+        if n_found != n_atoms:
+            raise DataError(f"{path}, line {number}: {n_atoms} atoms are announced, but {n_found} lines follow; is it cut off?")
+        number, line = next(lines, (number, ""))
+        while line.lstrip().startswith("VEC"):
+            number, line = next(lines, (number, ""))
+    for number, line in lines:
+        if line.strip():
+            raise DataError(f"{path}, line {number}: structures behind an empty line would be lost; remove that line")
+
+
+class _ReadOnlyDatabase(SQLite3Database):
+    """ASE's database, of which nothing but the stored values of tables is read.
+
+    Views, triggers, generated columns and functions, which could keep SQLite busy without end, are refused, and a file that is
+    no database stays what it is.
+    """
+
+    def _connect(self) -> sqlite3.Connection:
+        path = Path(str(self.filename))
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=20, uri=True)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(path.stat().st_size, 10**6))
+        connection.set_authorizer(_authorize)
+        return connection
+
+
+def _authorize(action: int, first: str | None, second: str | None, database: str | None, view: str | None) -> int:
+    """Allow SQLite to select columns of tables and to count them."""
+    selects = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
+    counts = action == sqlite3.SQLITE_FUNCTION and str(second).lower() == "count"
+    return sqlite3.SQLITE_OK if view is None and (selects or counts) else sqlite3.SQLITE_DENY
+
+
 @contextmanager
 def _rows_of_database(path: Path, options: ReadingOptions) -> Iterator[Rows]:
-    with ase.db.connect(path) as database:
+    with _ReadOnlyDatabase(str(path)) as database:
         yield lambda: ((row.toatoms(), {**row.data, **row.key_value_pairs}) for row in database.select())
 
 
@@ -323,7 +407,7 @@ def _rows_of_frame(frame: pd.DataFrame, path: Path, energy_key: str | None) -> l
 
 def _is_absent(value: Any) -> bool:
     """Whether a cell of a frame is empty: None or a single NaN."""
-    return value is None or (np.ndim(value) == 0 and value != value)
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
 
 
 @contextmanager

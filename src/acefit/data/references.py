@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
+from acefit.untrusted import read_text
 
 ISOLATION = 6.0
 """Å; a single atom without a periodic image closer than this counts as isolated."""
@@ -69,7 +71,7 @@ class References:
         for key, value in values.items():
             if key != "shift" and key not in atomic_numbers:
                 raise DataError(f"reference_energy: {key!r} is no chemical element; give a map such as {{Cu: -3.7, shift: 0}}")
-            if not isinstance(value, int | float) or isinstance(value, bool) or not np.isfinite(value):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:
                 raise DataError(f"reference_energy: the value of {key} must be a number of eV, not {value!r}")
         energies = {key: float(value) for key, value in sorted(values.items()) if key != "shift"}
         return cls(energies, float(values.get("shift", 0.0)), mode)
@@ -79,7 +81,7 @@ class References:
         """Read the form that `to_json` writes."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"reference_energy in the metadata is not JSON: {error}") from error
         if not isinstance(values, dict):
             raise DataError("reference_energy in the metadata must be a map element -> energy")
@@ -244,14 +246,16 @@ def _table_references(name: str, elements: list[str]) -> References:
             f"reference_energy: {name!r} is not 'auto', 'isolated' or an existing CSV table (columns element, energy); "
             "no tables of free-atom energies are built in: give the path of one, or a map {element: energy}"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+    try:
+        lines = read_text(path).splitlines()
+        rows = csv.DictReader(line for line in lines if not line.startswith("#"))
         if not {"element", "energy"} <= set(rows.fieldnames or ()):
             raise DataError(f"{path}: a table of reference energies must have the columns element and energy")
-        try:
-            table = {row["element"].strip(): float(row["energy"]) for row in rows}
-        except ValueError as error:
-            raise DataError(f"{path}: {error}; energies must be numbers of eV") from error
+        table = {(row["element"] or "").strip(): float(row["energy"] or "nan") for row in rows}
+    except DataError:
+        raise
+    except (csv.Error, OSError, ValueError) as error:
+        raise DataError(f"{path}: {error}; energies must be numbers of eV") from error
     if not np.isfinite(list(table.values())).all():
         raise DataError(f"{path}: energies must be finite numbers of eV")
     missing = [element for element in elements if element not in table]

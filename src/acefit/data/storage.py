@@ -25,6 +25,8 @@ from acefit.errors import ArtifactError
 
 PathLike = str | os.PathLike[str]
 
+_SHARD_HEADER = {"first_structure": int, "n_structures": int, "cutoff": float, "geometry": str}
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -167,8 +169,9 @@ def dataset_of_columns(
     ArtifactError
         If they do not.
     """
-    expected = np.repeat(table["structure"], table["n_atoms"])
-    if not np.array_equal(atoms["structure"], expected):
+    counts = table["n_atoms"]
+    fits = np.all(counts >= 0) and sum(map(int, counts)) == len(atoms["structure"])
+    if not fits or not np.array_equal(atoms["structure"], np.repeat(table["structure"], counts)):
         raise ArtifactError(f"{path_to_atoms} does not belong to {path_to_structures}; delete both, run the dataset stage again")
     structures = StructureSet(
         numbers=atoms["number"],
@@ -269,9 +272,13 @@ def order_shards(paths: Sequence[PathLike], geometry: str, n_structures: int) ->
     ArtifactError
         If a shard belongs to other structures, or some are missing.
     """
-    headers = [(read_provenance(path)["provenance"].get("shard", {}), Path(path)) for path in paths]
+    headers = [(read_provenance(path)["provenance"].get("shard"), Path(path)) for path in paths]
     for header, path in headers:
-        if header.get("geometry") != geometry:
+        if not isinstance(header, dict) or any(type(header.get(key)) is not kind for key, kind in _SHARD_HEADER.items()):
+            raise ArtifactError(
+                f"{path} does not say which structures it covers; delete it and run the neighborlists stage again"
+            )
+        if header["geometry"] != geometry:
             raise ArtifactError(f"{path} belongs to other structures; delete it and run the neighborlists stage again")
     headers.sort(key=lambda item: (item[0]["first_structure"], item[0]["n_structures"]))
     covered = 0

@@ -38,6 +38,7 @@ from acefit.errors import FitError
 from acefit.faults import fault_point
 from acefit.fit.adam import AdamState
 from acefit.fit.quasi_newton import Vector
+from acefit.untrusted import check_regular
 
 MAGIC = b"acefit evaluations 2\n"
 DIGEST_BYTES = 16
@@ -168,9 +169,13 @@ class EvaluationLog:
         Raises
         ------
         FitError
-            Another process writes to the file.
+            Another process writes to the file, or it is no file.
         """
         header = MAGIC + digest
+        try:
+            check_regular(path)
+        except OSError as error:
+            raise FitError(f"{error}; remove it, and the fit begins anew") from None
         if path.exists() and not _starts_with(path, header):
             foreign = path.with_name(path.name + ".foreign")
             path.replace(foreign)
@@ -319,7 +324,7 @@ class EvaluationLog:
             return None
         rest = os.pread(self._descriptor, length + CHECKSUM_BYTES, offset + RECORD_HEAD.size)
         payload, checksum = rest[:length], rest[length:]
-        return (kind, payload) if checksum == _checksum(head + payload) else None
+        return (kind, payload) if checksum == _checksum(head + payload) and _is_sound(kind, payload) else None
 
 
 class ReplayedLoss:
@@ -405,6 +410,21 @@ class LoggedStates:
     def store(self, epoch: int, state: AdamState) -> None:
         """Append a state; on return it survives the end of the process."""
         self._log.append_state(epoch, state)
+
+
+def _is_sound(kind: bytes, payload: bytes) -> bool:
+    """Whether the content of a record is what its kind says; a checksum tells only that it was written so."""
+    try:
+        if kind == EVALUATION:
+            n = EVALUATION_HEAD.unpack_from(payload, DIGEST_BYTES)[1]
+            terms = payload[DIGEST_BYTES + EVALUATION_HEAD.size + 8 * n :]
+            return isinstance(json.loads(terms), dict)
+        if kind == STATE:
+            return len(payload) == STATE_HEAD.size + 24 * STATE_HEAD.unpack_from(payload)[3]
+        content = json.loads(payload)
+        return isinstance(content, dict) and isinstance(content.get("iteration"), int)
+    except (struct.error, ValueError, RecursionError):
+        return False
 
 
 def _starts_with(path: Path, header: bytes) -> bool:

@@ -33,6 +33,7 @@ from acefit.potential.yaml_text import (
     to_map,
     to_text,
 )
+from acefit.untrusted import read_text
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def read_potential(path: str | Path) -> Potential:
         If the file is missing, is not YAML, or breaks a rule of the format; the message names file, block and function.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(Path(path))
     except FileNotFoundError:
         raise PotentialError(f"{path}: no such potential file; check the name and the folder") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -267,9 +268,9 @@ def _crad(value: Any, n_max: int, l_max: int, k_max: int, where: str) -> NDArray
         if len(flat) != n_max * (l_max + 1) * k_max:
             raise PotentialError(f"{what}: a flat list must have nradbaseij * nradmaxi * (lmaxi + 1) numbers, got {len(flat)}")
         return np.array(flat).reshape(k_max, n_max, l_max + 1).transpose(1, 2, 0)
-    crad = np.zeros(shape)
     if len(rows) < n_max:
         raise PotentialError(f"{what}: nradmaxi = {n_max} radial functions, but only {len(rows)} are listed")
+    crad = []  # grows with what the file really holds
     for n in range(n_max):
         columns = to_list(rows[n], what)
         if len(columns) <= l_max:
@@ -278,8 +279,8 @@ def _crad(value: Any, n_max: int, l_max: int, k_max: int, where: str) -> NDArray
             numbers = to_list(columns[l], what)
             if len(numbers) < k_max:
                 raise PotentialError(f"{what}: nradbaseij = {k_max}, but n = {n + 1}, l = {l} has only {len(numbers)} numbers")
-            crad[n, l] = to_floats(numbers[:k_max], what)
-    return crad
+            crad.append(to_floats(numbers[:k_max], what))
+    return np.array(crad, dtype=np.float64).reshape(shape)
 
 
 def _check_mirror(blocks: list[_RawBlock], candidates: list[Bond], cores: list[Any]) -> None:

@@ -13,10 +13,8 @@ from typing import Any
 import yaml
 
 from acefit.errors import PotentialError
+from acefit.untrusted import bounded_memory, check_yaml
 
-MAX_NESTING = 100
-_COMPACT_NESTING = re.compile(r"(?:[-?]\s+){" + str(MAX_NESTING) + "}")
-_BRACKETS = re.compile(r"[\[\]{}]")
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _PLAIN = re.compile(r"[A-Za-z0-9_.+][A-Za-z0-9_.+/-]*(?:[ :][A-Za-z0-9_.+/-]+)*")
 
@@ -27,18 +25,13 @@ def load_text(text: str, source: str) -> Any:
     Raises
     ------
     PotentialError
-        If the text is not YAML or nested more than `MAX_NESTING` deep, which the C parser would not survive.
+        If the text is not YAML, or YAML that must not be loaded (see `acefit.untrusted.check_yaml`).
     """
-    depth = 0
-    for bracket in _BRACKETS.finditer(text):
-        depth += 1 if bracket.group() in "[{" else -1
-        if depth > MAX_NESTING:
-            raise PotentialError(f"{source}: brackets nested more than {MAX_NESTING} deep; this is not a potential file")
-    if _COMPACT_NESTING.search(text):
-        raise PotentialError(f"{source}: lists nested more than {MAX_NESTING} deep; this is not a potential file")
     try:
-        return yaml.load(text, Loader=_LOADER)  # BaseLoader: strings, lists and dicts only
-    except (yaml.YAMLError, RecursionError, TypeError) as error:
+        with bounded_memory(source, PotentialError):
+            check_yaml(text)
+            return yaml.load(text, Loader=_LOADER)  # BaseLoader: strings, lists and dicts only
+    except (yaml.YAMLError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise PotentialError(f"{source}: not readable as YAML ({reason})") from None
 

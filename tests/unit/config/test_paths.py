@@ -86,3 +86,8 @@ def test_resolve_file__asks_for_the_file_of_a_similar_name(places):
     put(places / "base/copper.xyz", places / "work/other.db")
     with pytest.raises(ConfigError, match=r"^data\.filename: no file 'coper\.xyz'; did you mean 'copper\.xyz'\?; looked for\n"):
         find(places, "coper.xyz")
+
+
+def test_resolve_file__explains_home_folders_that_are_not_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.filename: '~nobody-here/x' cannot be looked for"):
+        resolve_file("~nobody-here/x", what="data.filename", base_path=tmp_path)

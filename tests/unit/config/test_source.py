@@ -41,8 +41,13 @@ def test_read_source__notes_repeated_keys(tmp_path):
         ("a: !!python/object:os.system {}\n", r"not valid YAML: could not determine a constructor"),
         ("- 1\n", r"must hold a map of sections"),
         ("", r"must hold a map of sections"),
-        ("a: &a\n  b: *a\n", r"an alias .* refers to the map that contains it"),
+        ("a: &a\n  b: *a\n", r"an alias .* refers to the map or list that contains it"),
         ("a: \x00\n", r"cannot be read as a configuration file"),
+        ("a: " + "9" * 5000, r"input\.yaml:1: a number has more than 300 digits; no configuration needs that"),
+        ("a: !!timestamp 2001-99-99", r"input\.yaml: not valid YAML: month must be in"),
+        ("a: !!bool x", r"input\.yaml: not valid YAML"),
+        ("[ # ]\n" * 10**4, r"nested more than 100 deep"),
+        ("#" * 2**20 + "\n", r"cannot be read as a configuration file: it has more than 1 MiB"),
     ],
 )
 def test_read_source__explains_what_it_cannot_read(tmp_path, text, words):

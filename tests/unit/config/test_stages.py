@@ -312,3 +312,25 @@ def test_run_name__says_something(name, path, expected):
 
 def test_run_name__without_file_is_that_of_the_folder(tmp_path):
     assert stages.run_name(config_with()) == tmp_path.name.strip("-.")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff", "cannot be read as a potential file"),
+        (b"rcutij: 1e-e\n", r"a cutoff \(rcutij\) is not a number"),
+    ],
+)
+def test_neighbor_cutoff__names_potentials_it_cannot_read(tmp_path, content, message):
+    (tmp_path / "p.yaml").write_bytes(content)
+    (tmp_path / "input.yaml").write_text("potential: p.yaml\ndata: {filename: x.xyz}\n")
+    with pytest.raises(ConfigError, match=rf"p\.yaml: {message}"):
+        stages.neighbor_cutoff(load_config(tmp_path / "input.yaml"))
+
+
+def test_reference_energy__does_not_unfold_metadata(tmp_path):
+    aliases = "".join(f"  a{k}: &a{k} [*a{k - 1}, *a{k - 1}]\n" for k in range(1, 60))
+    (tmp_path / "p.yaml").write_text(f"metadata:\n  a0: &a0 [x]\n{aliases}")
+    (tmp_path / "input.yaml").write_text("potential: p.yaml\ndata: {filename: x.xyz}\n")
+    with pytest.raises(ConfigError, match="reference_energy in its metadata cannot be read: aliases"):
+        stages.reference_energy(load_config(tmp_path / "input.yaml"))

@@ -56,3 +56,19 @@ def test_find_problems__empty_structure_and_foreign_element():
 def test_find_problems__distance_limit_can_be_changed():
     assert "closer than 1.2 Å" in find_problems(make_set(), minimum_distance=1.2)[1]
     assert find_problems(make_set(**changed("positions", 5, [0, 0, 0.1])), minimum_distance=0.0) == {}
+
+
+@pytest.mark.parametrize(
+    ("atoms", "message"),
+    [
+        (Atoms("Cu2", [[0, 0, 0], [1e300, 0, 0]]), r"more than 1e\+06 Å away"),
+        (Atoms("Cu", cell=[1e200] * 3, pbc=True), r"the cell is larger than 1e\+06 Å"),
+        (Atoms("Cu", cell=[1e-3, 1e-3, 2e-3], pbc=True), r"0\.001 Å apart"),
+        (Atoms("Cu", cell=[[1e5, 0, 0], [1e5, 1e-3, 0], [0, 0, 3]], pbc=True), r"0\.001 Å apart"),
+        (Atoms("Cu20000", np.zeros((20000, 3))), "0 Å apart"),
+        (Atoms("Cu100", np.arange(300.0).reshape(100, 3), cell=[1.0] * 3, pbc=True), r"1 Å\^3 are too little room"),
+    ],
+)
+def test_find_problems__finds_what_a_search_for_neighbours_would_not_survive(atoms, message):
+    (problem,) = find_problems(StructureSet.from_ase([atoms])).values()
+    assert re.search(message, problem)

@@ -82,3 +82,10 @@ def test_join_external__refuses(tmp_path, frame, message):
     external = read_external(write(tmp_path, "parquet", frame))
     with pytest.raises(DataError, match=message):
         join_external(external, STRUCTURES, ["train"] * 3)
+
+
+def test_read_external__refuses_weights_of_more_dimensions(tmp_path):
+    path = tmp_path / "w.csv"
+    path.write_text('structure,w_energy,w_forces\n0,1,"[[1, 2]]"\n')
+    with pytest.raises(DataError, match="not one number per atom"):
+        read_external(path)

@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from acefit.data.labels import Keys, find_keys, labels_of_atoms
+from acefit.data.labels import Keys, as_numbers, find_keys, labels_of_atoms
 from acefit.errors import DataError
 
 NONE = {"energy": None, "forces": None, "stress": None}
@@ -106,3 +106,21 @@ def test_labels__describe_what_is_wrong(columns, message):
 def test_labels__a_virial_needs_a_volume():
     atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]], info={"virial": np.eye(3)})
     assert labels_of_atoms(atoms, {}, KEYS).problem == "it has a virial but no volume"
+
+
+@pytest.mark.parametrize("value", [10**400, float("inf")])
+def test_labels_of_atoms__energies_beyond_floats_are_a_problem(value):
+    keys = Keys(energy="energy", forces=None, stress=None, virial=None)
+    assert labels_of_atoms(Atoms("Cu"), {"energy": value}, keys).problem in (
+        "energy (energy) is not made of numbers",
+        "the energy is infinite",
+    )
+
+
+def test_as_numbers__does_not_unfold_lists_without_end():
+    value = [0.0]
+    for _ in range(60):
+        value = [value, value]
+    with pytest.raises(ValueError, match="nested too deep"):
+        as_numbers(value)
+    assert as_numbers([[[1]]]).shape == (1, 1, 1)

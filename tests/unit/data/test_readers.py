@@ -1,5 +1,8 @@
 import gzip
 import pickle
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import ase.db
 import ase.io
@@ -176,7 +179,7 @@ def test_read_files__wrong_shapes_and_foreign_elements_are_bad_structures(tmp_pa
     ("name", "content", "message"),
     [
         ("f.h5", b"", r"unknown kind of dataset; its name must end in one of \.xyz"),
-        ("f.xyz", b"2\n\nCu 0 0\n", r"f\.xyz cannot be read"),
+        ("f.xyz", b"1\n\nCu 0 0\n", r"f\.xyz cannot be read"),
         ("f.pckl.gzip", gzip.compress(pickle.dumps(pd.DataFrame({"a": [1]}))), "has no column ase_atoms; it has a"),
         ("f.pckl.gzip", gzip.compress(pickle.dumps(pd.DataFrame({"ase_atoms": [1]}))), "neither a column energy nor"),
         ("f.pckl.gzip", gzip.compress(pickle.dumps(pd.DataFrame({"ase_atoms": [1], "energy": [1]}))), "ase_atoms is a int"),
@@ -234,3 +237,52 @@ def test_read_files__takes_text_with_other_line_ends_and_without_one(tmp_path):
         other.write_bytes(content)
         forces = [read(str(path)).dataset.structures.forces for path in (usual, other)]
         assert np.array_equal(*forces)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1000000000000\n\nCu 0 0 0\n", "line 1: 1000000000000 atoms are announced, but 1 lines follow"),
+        ("1\n\nCu 0 0 0\n-2\n\n", "line 4: -2 atoms are announced"),
+        ("1\n\nCu 0 0 0\nx\n", "line 4: a number of atoms is expected, not 'x'"),
+        ("1\nProperties=species:S:1:pos:R:99999\nCu 0 0 0\n", "line 2: properties have an absurd number of columns"),
+        ("1\n\nCu 0 0 0\n\n1\n\nCu 0 0 0\n", "line 5: structures behind an empty line would be lost"),
+        ("", "no structure to fit remains of .*f.xyz"),
+    ],
+)
+def test_read_files__counts_what_xyz_files_announce(tmp_path, text, message):
+    (tmp_path / "f.xyz").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read(str(tmp_path / "f.xyz"))
+
+
+def test_read_files__reads_old_cell_vectors(tmp_path):
+    (tmp_path / "f.xyz").write_text("1\nx\nCu 0 0 0\nVEC1 3 0 0\nVEC2 0 3 0\nVEC3 0 0 3\n" * 2)
+    assert read(str(tmp_path / "f.xyz")).dataset.structures.volumes == pytest.approx([27, 27])
+
+
+def test_read_files__names_of_other_kinds_are_replaced(tmp_path):
+    path = frame_file(tmp_path, energy=[1.0, 2.0], name=[np.ones(3), "b"], config_type=[[1, 2], 5])
+    structures = read(path).dataset.structures
+    assert structures.names == ("f.pckl.gzip:0", "b")
+    assert structures.groups == ("", "5")
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["ALTER TABLE systems RENAME TO t", "CREATE VIEW systems AS SELECT * FROM t"],
+        ["ALTER TABLE systems DROP COLUMN positions", "ALTER TABLE systems ADD COLUMN positions AS (zeroblob(900000000))"],
+        ["DROP TABLE systems"],
+    ],
+)
+def test_read_files__runs_nothing_of_a_database(tmp_path, statements):
+    path = write(tmp_path, "f.db")
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    before = Path(path).read_bytes()
+    with pytest.raises(DataError, match=r"f\.db cannot be read"):
+        read(path)
+    assert Path(path).read_bytes() == before

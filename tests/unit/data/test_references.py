@@ -140,3 +140,19 @@ def test_references__auto_says_when_compositions_do_not_determine_them(caplog):
     assert references.energies == pytest.approx({"Al": -4.6, "Ni": -4.6}, rel=1e-12)
     assert "the compositions determine only 1 of 2 reference energies (Al, Ni)" in references.note
     assert determine_references("auto", Composition.of(make_set()), ENERGIES).note == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "message"), [("Cu", "finite numbers"), ("Cu,inf", "finite numbers"), ("Cu,\xff", "could not convert")]
+)
+def test_table__names_the_file_of_bad_rows(tmp_path, row, message):
+    (tmp_path / "t.csv").write_text(f"element,energy\n{row}\n")
+    with pytest.raises(DataError, match=rf"t\.csv: .*{message}"):
+        determine_references(str(tmp_path / "t.csv"), Composition.of(StructureSet.from_ase([bulk("Cu")])), np.zeros(1))
+
+
+def test_from_json__refuses_deep_lists_and_numbers_without_end():
+    with pytest.raises(DataError, match="is not JSON"):
+        References.from_json("[" * 10**5)
+    with pytest.raises(DataError, match="must be a number of eV"):
+        References.from_json('{"Cu": ' + "9" * 400 + "}")

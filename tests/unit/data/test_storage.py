@@ -3,11 +3,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from acefit.artifacts import read_arrays
+from acefit.artifacts import read_arrays, write_table
 from acefit.data.neighborlists import build, shard_bounds
 from acefit.data.storage import (
     Dataset,
     geometry_digest,
+    order_shards,
     read_dataset,
     read_neighborlist,
     read_structures,
@@ -106,3 +107,23 @@ def test_geometry_digest__depends_on_geometry_only():
     with_labels = with_energies(Dataset.from_structures(structures), np.arange(5.0)).structures
     assert geometry_digest(structures) == geometry_digest(with_labels)
     assert geometry_digest(structures) != geometry_digest(structures.select([0, 1, 2, 3]))
+
+
+def test_read_dataset__refuses_counts_that_do_not_fit(tmp_path):
+    paths = tmp_path / "structures.parquet", tmp_path / "atoms.parquet"
+    write_dataset(Dataset.from_structures(StructureSet.from_ase([bulk("Cu"), bulk("Al", cubic=True)])), *paths)
+    for counts in (-1, 10**12):
+        table = {name: list(values) for name, values in read_arrays(paths[0], "structures").items()}
+        write_table({**table, "n_atoms": [counts] * len(table["n_atoms"])}, paths[0], "structures")
+        with pytest.raises(ArtifactError, match=r"atoms\.parquet does not belong to"):
+            read_dataset(*paths)
+
+
+@pytest.mark.parametrize(
+    "shard", [None, [], {"geometry": "x"}, {"first_structure": "0", "n_structures": 1, "cutoff": 5.0, "geometry": ""}]
+)
+def test_order_shards__refuses_shards_that_do_not_say_what_they_cover(tmp_path, shard):
+    empty = {"i": np.empty(0, int), "j": np.empty(0, int), "shift": np.empty((0, 3), int), "distance": np.empty(0)}
+    write_table(empty, tmp_path / "s.parquet", "neighborlist", {"shard": shard})
+    with pytest.raises(ArtifactError, match=r"s\.parquet does not say which structures it covers"):
+        order_shards([tmp_path / "s.parquet"], StructureSet.from_ase([bulk("Cu"), bulk("Al", cubic=True)]))

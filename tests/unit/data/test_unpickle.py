@@ -15,6 +15,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.spacegroup import Spacegroup
 
+from acefit import untrusted
+from acefit.data.pickled_parts import Frame, PlainIndex
 from acefit.data.unpickle import RestrictedUnpickler, read_pickled_frame
 from acefit.errors import DataError
 from conftest import shared_path
@@ -109,8 +111,8 @@ def test_read_pickled_frame__refuses_encodings_other_than_that_of_bytes(tmp_path
 
 def test_read_pickled_frame__maps_pyace_frames_and_old_indices():
     for module, name, expected in (
-        ("pyace.preparedata", "DataFrameWithMetadata", pd.DataFrame),
-        ("pandas.core.indexes.numeric", "Int64Index", pd.Index),
+        ("pyace.preparedata", "DataFrameWithMetadata", Frame),
+        ("pandas.core.indexes.numeric", "Int64Index", PlainIndex),
     ):
         assert RestrictedUnpickler(io.BytesIO(global_by_name(module, name))).load() is expected
 
@@ -132,3 +134,27 @@ def test_read_pickled_frame__reads_a_frame_written_by_old_versions():
     assert len(frame) == 105
     assert sum(map(len, frame["ase_atoms"])) == 368
     assert frame["energy_corrected"].iloc[0] == pytest.approx(-3.699842546498985, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x80\x02Nr\xff\xff\xff\x3f.", "GiB of memory"),
+        (pickle.dumps(Evil(list, range(10**11)), 4), "GiB of memory"),
+        (pickle.dumps(Evil(bytearray, 10**13), 4), "GiB of memory"),
+    ],
+)
+def test_read_pickled_frame__bounds_memory(tmp_path, monkeypatch, content, message):
+    monkeypatch.setattr(untrusted, "MEMORY_BASE", 2**27)
+    path = tmp_path / "f.pkl"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_pickled_frame(path)
+
+
+def test_read_pickled_frame__refuses_arrays_that_say_more_than_they_hold(tmp_path):
+    content = pickle.dumps(pd.DataFrame({"x": [1.0, 2.0]}), 4)
+    path = tmp_path / "f.pkl"
+    path.write_bytes(content.replace(b"K\x01K\x02\x86", b"K\x01K\x09\x86", 1))
+    with pytest.raises(DataError, match="does not fit its shape"):
+        read_pickled_frame(path)

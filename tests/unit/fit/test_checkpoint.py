@@ -7,7 +7,19 @@ import pytest
 
 from acefit.errors import FitError
 from acefit.fit.adam import AdamState
-from acefit.fit.checkpoint import EvaluationLog, LoggedStates, ReplayedLoss, content_digest, point_digest
+from acefit.fit.checkpoint import (
+    EVALUATION,
+    ITERATION,
+    MAGIC,
+    RECORD_HEAD,
+    STATE,
+    EvaluationLog,
+    LoggedStates,
+    ReplayedLoss,
+    _checksum,
+    content_digest,
+    point_digest,
+)
 from acefit.fit.optimizers import minimize
 from standins import AnalyticLoss, small_data
 
@@ -188,3 +200,31 @@ def test_open__log_of_an_earlier_format_is_set_aside(tmp_path, caplog):
     with caplog.at_level(logging.WARNING), EvaluationLog.open(path, DIGEST) as log:
         assert log.n_evaluations == 0
     assert "set aside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (EVALUATION, b""),
+        (EVALUATION, b"x" * 24 + b"\xff" * 8 + b"{}"),
+        (EVALUATION, b"x" * 24 + b"\0" * 8 + b"[]"),
+        (ITERATION, b"{"),
+        (ITERATION, b"[1]"),
+        (ITERATION, b"{}"),
+        (ITERATION, b"[" * 10**5),
+        (STATE, b""),
+        (STATE, b"\xff" * 32),
+    ],
+)
+def test_open__drops_records_that_are_not_what_their_kind_says(tmp_path, kind, payload):
+    path = tmp_path / "evaluations.log"
+    record = RECORD_HEAD.pack(kind, len(payload)) + payload
+    path.write_bytes(MAGIC + DIGEST + record + _checksum(record))
+    with EvaluationLog.open(path, DIGEST) as log:
+        assert (log.n_evaluations, log.n_states, log.iterations) == (0, 0, {})
+    assert path.read_bytes() == MAGIC + DIGEST
+
+
+def test_open__refuses_folders_and_pipes(tmp_path):
+    with pytest.raises(FitError, match="is a folder, a pipe or a device, not a file; remove it"):
+        EvaluationLog.open(tmp_path, DIGEST)

@@ -1,4 +1,6 @@
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -273,3 +275,16 @@ def test_import_potential__reads_the_same_and_logs_what_is_doubtful(caplog):
     assert caplog.text == ""
     assert import_potential(TWO_ELEMENTS).n_functions == 11
     assert "two_elements.yaml: if pacemaker trained it" in caplog.text
+
+
+def test_read_potential__memory_follows_the_file_and_not_its_claims():
+    text = (Path(__file__).parents[2] / "data" / "demo.yaml").read_text()
+    claims = text.replace("nradmaxi: 2", "nradmaxi: 1000", 1).replace("lmaxi: 2", "lmaxi: 1000", 1)
+    with pytest.raises(PotentialError, match="nradmaxi = 1000 radial functions, but only 2 are listed"):
+        parse_potential(claims.replace("nradbaseij: 3", "nradbaseij: 1000", 1))
+
+
+def test_read_potential__refuses_pipes(tmp_path):
+    os.mkfifo(tmp_path / "p.yaml")
+    with pytest.raises(PotentialError, match=r"p\.yaml: cannot be read as a text file .*a pipe"):
+        read_potential(tmp_path / "p.yaml")

@@ -31,9 +31,10 @@ def test_load_text__never_runs_code(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[" * 200_000 + "]" * 200_000, "brackets nested more than 100 deep"),
-        ("{" * 200_000, "brackets nested more than 100 deep"),
-        ("- " * 200_000, "lists nested more than 100 deep"),
+        ("[" * 200_000 + "]" * 200_000, "not readable as YAML"),
+        ("[ # ]\n" * 200_000, r"not readable as YAML .*nested more than 100 deep"),
+        ("{" * 200_000, "not readable as YAML"),
+        ("- " * 200_000, r"not readable as YAML .*nested more than 100 deep"),
         ("a: [1, 2", "not readable as YAML"),
         ("&a [*a]", "not readable as YAML"),
         ("{[1]: 2}", "not readable as YAML"),
@@ -45,11 +46,10 @@ def test_load_text__survives_hostile_text(text, message):
         load_text(text, "file")
 
 
-def test_load_text__survives_aliases_that_would_grow_without_end():
+def test_load_text__refuses_aliases_that_would_grow_without_end():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    loaded = load_text("\n".join(lines), "file")
-    with pytest.raises(PotentialError, match="expected a number, got a list of 9"):
-        to_float(loaded["a11"], "a11")
+    with pytest.raises(PotentialError, match=r"aliases .* write out to more than 1000000 entries"):
+        load_text("\n".join(lines), "file")
 
 
 def test_values__are_converted():

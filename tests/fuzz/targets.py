@@ -1,0 +1,356 @@
+"""The readers that are fuzzed: small valid files of each kind, and what must hold whatever a file contains."""
+
+import bz2
+import gzip
+import lzma
+import os
+import pickle
+import resource
+import signal
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import ase.db
+import ase.io
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from acefit.config.loading import load_config
+from acefit.config.stages import neighbor_cutoff, potential_elements, reference_energy
+from acefit.data.external_weights import read_external
+from acefit.data.readers import ReadingOptions, read_files
+from acefit.data.references import determine_references
+from acefit.data.storage import read_dataset, write_dataset
+from acefit.data.structures import StructureSet
+from acefit.errors import AcefitError
+from acefit.files import read_yaml, write_yaml
+from acefit.fit.adam import AdamState
+from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, content_digest
+from acefit.potential.bbasis_read import read_potential
+
+TESTS = Path(__file__).resolve().parents[1]
+SECONDS = 60
+"""Reading a file of some kilobytes takes milliseconds; what takes this long hangs."""
+
+MEMORY = 3 * 2**30
+"""Bytes that reading one file may add to the process."""
+
+DIGEST = content_digest("fuzz")
+
+FORBIDDEN = (
+    *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.startfile", "pty.spawn"),
+    *("subprocess.Popen", "socket.connect", "socket.bind", "urllib.Request", "ctypes.dlopen", "sqlite3.enable_load_extension"),
+)
+CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.link", "os.symlink", "shutil.rmtree", "shutil.move")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of file.
+
+    Attributes
+    ----------
+    file_name : under which its content is written; decides how it is read
+    read : reads the file at a path
+    samples : makes valid contents in an empty folder
+    words : what a fuzzer may put in, as it would not come upon it itself
+    """
+
+    file_name: str
+    read: Callable[[Path], object]
+    samples: Callable[[Path], list[bytes]]
+    words: tuple[bytes, ...] = ()
+
+
+class Hang(BaseException):
+    """Reading took too long; no Exception, so that no reader takes it for damage of the file."""
+
+
+class _Watch:
+    """An audit hook, which can never be removed, with a switch: notes code that is run and files changed outside a folder."""
+
+    def __init__(self) -> None:
+        self.folder: str | None = None
+        self.seen: list[str] = []
+        self._installed = False
+
+    def install(self) -> None:
+        if not self._installed:
+            sys.addaudithook(self._hook)
+            self._installed = True
+
+    def _hook(self, event: str, arguments: tuple) -> None:
+        if self.folder is None:
+            return
+        writes = event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if event in FORBIDDEN or (
+            (writes or event in CHANGES) and not str(arguments[0]).startswith((self.folder, "/dev/null", "/proc/self"))
+        ):
+            self.seen.append(f"{event}{arguments}")
+
+
+WATCH = _Watch()
+
+
+@contextmanager
+def _bounds(folder: Path) -> Iterator[None]:
+    """Bound time and memory, and note code that is run."""
+
+    def stop(*_: object) -> None:
+        raise Hang(f"no answer after {SECONDS} s")
+
+    WATCH.install()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, hard))
+    if SECONDS:
+        previous = signal.signal(signal.SIGALRM, stop)
+        signal.alarm(SECONDS)
+    WATCH.folder, WATCH.seen = str(folder), []
+    try:
+        yield
+    finally:
+        WATCH.folder = None
+        if SECONDS:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, previous)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def survives(target: Target, content: bytes, folder: Path) -> str | None:
+    """Read a file with some content; anything but a result or one of acefit's errors that names the file is raised.
+
+    Returns
+    -------
+    The message of the error, None if the file was read.
+    """
+    path = folder / target.file_name
+    path.write_bytes(content)
+    message = None
+    with _bounds(folder):
+        try:
+            target.read(path)
+        except AcefitError as error:
+            message = str(error)
+    assert not WATCH.seen, f"reading ran or changed something: {WATCH.seen}"
+    assert message is None or path.name in message, f"the error does not name the file: {message}"
+    return message
+
+
+def frames() -> list[Atoms]:
+    """Two structures with everything that is read."""
+    found = []
+    for k, symbol in enumerate(("Cu", "Al")):
+        atoms = bulk(symbol, cubic=True)[:2]
+        atoms.calc = SinglePointCalculator(atoms, energy=-3.0 * k, forces=np.full((2, 3), 0.1 * k), stress=np.arange(6.0) * k)
+        atoms.info |= {"config_type": f"type-{k}", "name": f"s{k}"}
+        found.append(atoms)
+    return found
+
+
+def frame(**columns: list) -> pd.DataFrame:
+    """The structures as pacemaker pickles them, columns added or replaced."""
+    structures = [Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc) for a in frames()]
+    known = {
+        "ase_atoms": structures,
+        "energy": [1.0, 2.0],
+        "energy_corrected": [0.5, 1.5],
+        "forces": [np.zeros((2, 3)), [[0.0, 0, 1]] * 2],
+        "stress": [np.zeros(6), np.eye(3)],
+        "w_energy": [1.0, None],
+        "w_forces": [[1.0, 2.0], np.ones(2)],
+        "name": ["a", "b"],
+    }
+    return pd.DataFrame({**known, **columns})
+
+
+def _read_dataset(path: Path) -> object:
+    return read_files([{"path": str(path)}], ReadingOptions(elements=("Al", "Cu")))
+
+
+def _read_structures(path: Path) -> object:
+    """The first table of a dataset, beside an intact second one."""
+    atoms = path.with_name("atoms.parquet")
+    if not atoms.exists():
+        atoms.write_bytes(tables(path.parent)[1])
+    return _read_dataset(path)
+
+
+def _read_atoms(path: Path) -> object:
+    """The second table of a dataset, beside an intact first one."""
+    structures = path.with_name("structures.parquet")
+    if not structures.exists():
+        structures.write_bytes(tables(path.parent)[0])
+    return read_dataset(structures, path)
+
+
+def _read_for_rules(path: Path) -> object:
+    """What the workflow wants to know of a potential file before any job runs."""
+    settings = path.with_name("settings.yaml")
+    settings.write_text(f"potential: {path}\ndata: {{filename: x.xyz}}\n")
+    config = load_config(settings)
+    return neighbor_cutoff(config), potential_elements(config), reference_energy(config)
+
+
+def _read_log(path: Path) -> object:
+    with EvaluationLog.open(path, DIGEST) as log:
+        evaluations = [log.read_evaluation(k) for k in range(log.n_evaluations)]
+        return evaluations, [log.read_state(k) for k in range(log.n_states)], log.iterations
+
+
+def _read_references(path: Path) -> object:
+    copper = StructureSet.from_ase([bulk("Cu")])
+    return determine_references(str(path), copper, np.zeros(1))
+
+
+def _pickles(folder: Path) -> list[bytes]:
+    plain = pickle.dumps(frame(), 4)
+    old = pickle.dumps(frame(), 2)
+    return [plain, old, gzip.compress(plain), bz2.compress(plain), lzma.compress(old)]
+
+
+def _xyz(folder: Path) -> list[bytes]:
+    ase.io.write(folder / "s.xyz", frames(), format="extxyz")
+    odd = b'1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3:Z:I:1:m:L:1 '
+    odd += b'a=_JSON {"b": [1]} c=T virial="1 0 0 0 1 0 0 0 1"\n'
+    vectors = b"1\nold\nCu 0 0 0\nVEC1 3 0 0\nVEC2 0 3 0\nVEC3 0 0 3\n"
+    return [(folder / "s.xyz").read_bytes(), odd + b"Cu 0 0 0 29 T\n", vectors]
+
+
+def _database(folder: Path) -> list[bytes]:
+    path = folder / "s.db"
+    path.unlink(missing_ok=True)
+    with ase.db.connect(path, create_indices=False) as database:
+        for atoms in frames():
+            database.write(atoms, config_type="bulk", data={"forces": np.ones((2, 3)), "x": 1 + 2j, "energy": 1.0})
+    with closing(sqlite3.connect(path)) as connection:  # small pages, so that most bytes mean something
+        connection.execute("PRAGMA page_size = 512")
+        connection.execute("VACUUM")
+    return [path.read_bytes()]
+
+
+def _trajectory(folder: Path) -> list[bytes]:
+    ase.io.write(folder / "s.traj", frames())
+    return [(folder / "s.traj").read_bytes()]
+
+
+def tables(folder: Path) -> list[bytes]:
+    """Both tables of a dataset."""
+    (folder / "w.pckl").write_bytes(_pickles(folder)[0])
+    paths = folder / "w1.parquet", folder / "w2.parquet"
+    write_dataset(read_files([{"path": str(folder / "w.pckl")}]).dataset, *paths)
+    return [path.read_bytes() for path in paths]
+
+
+def _weights() -> pd.DataFrame:
+    return pd.DataFrame({"w_energy": [1.0, 2.0], "w_forces": [[1.0, 2.0], [3.0]]}, index=[0, 1])
+
+
+def _weight_table(folder: Path) -> list[bytes]:
+    _weights().to_parquet(folder / "w.parquet")
+    return [(folder / "w.parquet").read_bytes()]
+
+
+def _log(folder: Path) -> list[bytes]:
+    with EvaluationLog.open(folder / "w.log", DIGEST) as log:
+        log.append_evaluation(b"x" * 16, LoggedEvaluation(1.5, np.arange(3.0), {"energy": 1.0}))
+        log.append_iteration(1, {"loss": 1.5})
+        log.append_state(1, AdamState(np.zeros(2), np.zeros(2), np.zeros(2), 3, 0.1))
+    return [(folder / "w.log").read_bytes()]
+
+
+def _artifact(folder: Path) -> list[bytes]:
+    write_yaml({"loss": 1e-8, "cycles": [{"restart": 1, "best": True}, None], "potential": "p.yaml"}, folder / "w.yaml")
+    return [(folder / "w.yaml").read_bytes(), b"a: &a [1, 2]\nb: *a\nc: {<<: {d: 2001-01-01}, e: !!binary aGk=}\n"]
+
+
+def _files(folder: str) -> Callable[[Path], list[bytes]]:
+    return lambda _: [path.read_bytes() for path in sorted((TESTS / folder).glob("*.yaml"))]
+
+
+YAML_WORDS = tuple(
+    word.encode()
+    for word in (
+        *("!!python/object/apply:os.system [true]", "!!python/name:os.system", "!!python/module:os", "!!timestamp 2001-99-99"),
+        *("&a [*a]", "*a", "<<: *a", "&a", "? ", "- - -", "[[[[", "{{{{", "---\n", "...\n", "!!int x", "!!bool x", "!!set {a}"),
+        *("1e999", "-1", ".nan", ".inf", "0x" + "f" * 400, "9" * 400, "1:1:1:1", "null", "~", '"\\0"', "'", "|\n ", "%YAML 9.9"),
+    )
+)
+PICKLE_WORDS = (
+    *(b"cposix\nsystem\n", b"cbuiltins\neval\n", b"cnumpy\nload\n", b"\x8c\x02os\x8c\x06system\x93", b"cnumpy\nmemmap\n"),
+    *(
+        b"(S'true'\ntR",
+        b"R",
+        b"b",
+        b"\x81",
+        b"\x92",
+        b"r\xff\xff\xff\x0f",
+        b"\x8e\xff\xff\xff\xff\xff\xff\x00\x00",
+        b"P1\n",
+        b"Q",
+    ),
+    *(
+        b"cbuiltins\nlist\n",
+        b"cbuiltins\nrange\n",
+        b"cnumpy\nndarray\n",
+        b"J\xff\xff\xff\x7f",
+        b"cpandas\nRangeIndex\n",
+        b"\x85",
+        b".",
+    ),
+)
+XYZ_WORDS = (
+    *(b"1000000000000\n", b"-1\n", b"0\n", b"\n\n", b"VEC1 1 0 0\n", b"nan", b"inf", b"1e309", b":R:999999999", b"pos:R:-3"),
+    *(
+        b"_JSON [[[[",
+        b'pbc="T T F"',
+        b'Lattice="1e-9 0 0 0 1e-9 0 0 0 1e-9"',
+        b"energy=[1,2",
+        b"forces:R:3",
+        b"species:S:1",
+        b"\x00",
+    ),
+)
+SQL_WORDS = (
+    b"CREATE VIEW systems AS",
+    b"CREATE TRIGGER",
+    b"GENERATED ALWAYS AS",
+    b"WITH RECURSIVE",
+    b"__ndarray__",
+    b"__ase_objtype__",
+)
+
+TARGETS = {
+    "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
+    "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),
+    "xyz.gz": Target("f.xyz.gz", _read_dataset, lambda folder: [gzip.compress(text) for text in _xyz(folder)]),
+    "database": Target("f.db", _read_dataset, _database, SQL_WORDS),
+    "trajectory": Target("f.traj", _read_dataset, _trajectory, (b"__ndarray__", b'"constraints":', b"9999999999")),
+    "parquet structures": Target("f.parquet", _read_structures, lambda folder: tables(folder)[:1]),
+    "parquet atoms": Target("atoms.parquet", _read_atoms, lambda folder: tables(folder)[1:]),
+    "weights parquet": Target("w_.parquet", read_external, _weight_table),
+    "weights csv": Target(
+        "w.csv", read_external, lambda folder: [_weights().to_csv().encode()], (b'"[1, [2]]"', b"[[[[", b"1e999")
+    ),
+    "weights pickle": Target("w_.pckl.gzip", read_external, lambda folder: [pickle.dumps(_weights(), 4)], PICKLE_WORDS),
+    "references": Target("f.csv", _read_references, lambda _: [b"# eV\nelement,energy\nCu,-3.7\nAl,1e-3\n"], (b'"', b"9" * 400)),
+    "configuration": Target("input.yaml", load_config, _files("config"), YAML_WORDS),
+    "potential": Target("p.yaml", read_potential, _files("data"), YAML_WORDS),
+    "potential in rules": Target("q.yaml", _read_for_rules, _files("data"), YAML_WORDS),
+    "artifact": Target("a.yaml", read_yaml, _artifact, YAML_WORDS),
+    "evaluation log": Target("evaluations.log", _read_log, _log, (b"E", b"I", b"S", b"\xff" * 8)),
+}
+
+
+def samples(target: Target) -> list[bytes]:
+    """Valid contents of a kind of file."""
+    with tempfile.TemporaryDirectory() as folder:
+        return target.samples(Path(folder))
