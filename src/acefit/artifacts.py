@@ -324,7 +324,11 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
     path, contract = Path(path), _contract(contract_name)
     with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
         _check_file(file, path, contract)
-        return file.read(use_threads=False)  # each new thread would count as memory, and Arrow dies where it gets none
+        table = file.read(use_threads=False)  # each new thread would count as memory, and Arrow dies where it gets none
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count:
+            raise DamagedArtifactError(path, f"has empty values in the column {name!r}")
+    return table
 
 
 def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
@@ -456,6 +460,8 @@ def to_arrays(table: pa.Table) -> dict[str, np.ndarray]:
     arrays = {}
     for name in table.column_names:
         values = table.column(name).combine_chunks()
+        if values.null_count:
+            raise ValueError(f"empty values in the column {name!r}")
         if pa.types.is_fixed_size_list(values.type):
             flat = values.flatten().to_numpy(zero_copy_only=False)
             arrays[name] = flat.reshape(len(values), values.type.list_size)

@@ -58,6 +58,11 @@ def first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
+def fair_size(path: str | os.PathLike[str]) -> int:
+    """Bytes that the content of a file may reasonably take when it is unpacked."""
+    return MEMORY_BASE + MEMORY_PER_BYTE * (os.path.getsize(path) if os.path.isfile(path) else 0)
+
+
 @contextmanager
 def bounded_memory(path: str | os.PathLike[str], error: type[AcefitError]) -> Iterator[None]:
     """Let a block take only memory in proportion to the size of the file it reads (on Linux; elsewhere without effect).
@@ -78,8 +83,7 @@ def bounded_memory(path: str | os.PathLike[str], error: type[AcefitError]) -> It
     if not statm.exists():
         yield
         return
-    size = os.path.getsize(path) if os.path.isfile(path) else 0
-    allowance = MEMORY_BASE + MEMORY_PER_BYTE * size
+    allowance = fair_size(path)
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = int(statm.read_text().split()[0]) * resource.getpagesize() + allowance
     limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]

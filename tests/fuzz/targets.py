@@ -31,7 +31,7 @@ from acefit.data.references import determine_references
 from acefit.data.storage import read_dataset, write_dataset
 from acefit.data.structures import StructureSet
 from acefit.errors import AcefitError
-from acefit.files import read_yaml, write_yaml
+from acefit.files import read_yaml, write_sealed, write_yaml
 from acefit.fit.adam import AdamState
 from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, content_digest
 from acefit.potential.bbasis_read import read_potential
@@ -91,6 +91,8 @@ class _Watch:
         if self.folder is None:
             return
         writes = event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writes and os.path.isdir(str(arguments[0])):
+            return  # a temporary file without a name, which vanishes by itself
         if event in FORBIDDEN or (
             (writes or event in CHANGES) and not str(arguments[0]).startswith((self.folder, "/dev/null", "/proc/self"))
         ):
@@ -268,8 +270,15 @@ def _log(folder: Path) -> list[bytes]:
 
 
 def _artifact(folder: Path) -> list[bytes]:
-    write_yaml({"loss": 1e-8, "cycles": [{"restart": 1, "best": True}, None], "potential": "p.yaml"}, folder / "w.yaml")
-    return [(folder / "w.yaml").read_bytes(), b"a: &a [1, 2]\nb: *a\nc: {<<: {d: 2001-01-01}, e: !!binary aGk=}\n"]
+    write_yaml({"loss": 1e-8, "cycles": [{"restart": 1, "best": True}, None], "potential": "p.yaml"}, folder / "a.yaml")
+    return [(folder / "a.yaml").read_bytes(), sealed("a: &a [1, 2]\nb: *a\nc: {<<: {d: 2001-01-01}, e: !!binary aGk=}\n")]
+
+
+def sealed(text: str) -> bytes:
+    """A text artifact, as a forger would make it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_sealed(text, Path(folder) / "a.yaml")
+        return (Path(folder) / "a.yaml").read_bytes()
 
 
 def _files(folder: str) -> Callable[[Path], list[bytes]]:

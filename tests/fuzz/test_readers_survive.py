@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fuzz import strategies
-from fuzz.targets import TARGETS, samples, survives
+from fuzz.targets import TARGETS, samples, sealed, survives
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 EXAMPLES = int(os.environ.get("ACEFIT_FUZZ_EXAMPLES", "0"))
@@ -33,7 +33,7 @@ KINDS = {
     "configuration of tokens": ("configuration", strategies.YAML_TEXTS),
     "potential of values": ("potential", strategies.potentials()),
     "potential of tokens": ("potential", strategies.YAML_TEXTS),
-    "artifact of tokens": ("artifact", strategies.YAML_TEXTS),
+    "artifact of tokens": ("artifact", strategies.YAML_TEXTS.map(lambda text: sealed(text.decode("utf-8", "replace")))),
     "log of records": ("evaluation log", strategies.LOGS),
 }
 

@@ -20,9 +20,9 @@ CONTRACTS = {
     "shared/dataset-*/structures.parquet": "structures",
     "shared/dataset-*/atoms.parquet": "atoms",
     "shared/dataset-*/neighborlists-4.0/shard-000-of-002.parquet": "neighborlist",
-    "tiny/split/split.parquet": "split",
-    "tiny/weights/structures.parquet": "weights",
-    "tiny/weights/atoms.parquet": "weights_atoms",
+    "shared/dataset-*/split-*/split.parquet": "split",
+    "shared/dataset-*/weights-*/structures.parquet": "weights",
+    "shared/dataset-*/weights-*/atoms.parquet": "weights_atoms",
     "tiny/basis/functions.parquet": "functions",
     "tiny/fit/step-00/cycle-00/metrics.parquet": "metrics",
     "tiny/select/step-00/cycles.parquet": "cycles",
@@ -31,7 +31,7 @@ CONTRACTS = {
 }
 TEXTS = (
     "shared/dataset-*/references.yaml",
-    "tiny/weights/summary.yaml",
+    "shared/dataset-*/weights-*/summary.yaml",
     "tiny/basis/target.yaml",
     "tiny/basis/ladder.yaml",
     "tiny/basis/start.yaml",

@@ -149,7 +149,7 @@ def try_signal(source, folder, number):
     go_on(folder)
     is_killed = number == signal.SIGKILL
     answer = check_survives(f"{number.name} to all processes", folder, config, source, str(POTENTIAL), unlock=is_killed)
-    assert "resuming" in (folder / RUN / "logs/fit/step-00-cycle-00.log").read_text()
+    assert "continues an earlier run" in (folder / RUN / "logs/fit/step-00-cycle-00.log").read_text()
     assert "dataset" not in answer.jobs
 
 

@@ -177,8 +177,8 @@ def test_digests__are_those_of_the_content(tmp_path):
 
 @pytest.mark.parametrize("text", ["a: !!bool x", "a: !!int ''", "[ # ]\n" * 10**4, "a: !!python/name:os.system"])
 def test_read_yaml__refuses_what_its_tags_or_depth_make_unreadable(tmp_path, text):
-    (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(ArtifactError, match=r"a\.yaml is not a readable YAML file"):
+    write_sealed(text, tmp_path / "a.yaml")
+    with pytest.raises(DamagedArtifactError, match=r"a\.yaml is not a readable YAML file"):
         read_yaml(tmp_path / "a.yaml")
 
 

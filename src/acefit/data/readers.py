@@ -36,7 +36,7 @@ from acefit.data.stored import open_dataset
 from acefit.data.structures import StructureSet, consecutive_ranges
 from acefit.data.unpickle import read_pickled_frame
 from acefit.errors import AcefitError, DataError
-from acefit.untrusted import MEMORY_BASE, MEMORY_PER_BYTE, bounded_memory
+from acefit.untrusted import bounded_memory, fair_size
 
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
 TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
@@ -317,7 +317,7 @@ def _rows_of_text(path: Path, options: ReadingOptions) -> Iterator[Rows]:
 
 def _decompress(path: Path, file: IO[bytes], content: IO[bytes]) -> None:
     """Write the content of a compressed file, if it is not out of all proportion, and go back to its beginning."""
-    most = MEMORY_BASE + MEMORY_PER_BYTE * path.stat().st_size
+    most = fair_size(path)
     with gzip.open(file) as compressed:
         while block := compressed.read(BYTES_AT_ONCE):
             content.write(block)

@@ -126,4 +126,4 @@ def test_order_shards__refuses_shards_that_do_not_say_what_they_cover(tmp_path, 
     empty = {"i": np.empty(0, int), "j": np.empty(0, int), "shift": np.empty((0, 3), int), "distance": np.empty(0)}
     write_table(empty, tmp_path / "s.parquet", "neighborlist", {"shard": shard})
     with pytest.raises(ArtifactError, match=r"s\.parquet does not say which structures it covers"):
-        order_shards([tmp_path / "s.parquet"], StructureSet.from_ase([bulk("Cu"), bulk("Al", cubic=True)]))
+        order_shards([tmp_path / "s.parquet"], "0123", 2)
