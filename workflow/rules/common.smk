@@ -7,7 +7,7 @@ from acefit.analysis.catalog import FIGURES, TABLES, figure_file, table_file
 from acefit.config import loading, stages
 from acefit.errors import AcefitError
 from acefit.files import read_yaml
-from acefit.workflow import damaged_files, reject, step_digest
+from acefit.workflow import correct_dates, damaged_files, reject, step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -28,6 +28,10 @@ except AcefitError as error:
 if workflow.is_main_process:
     for notice in CONFIG.notices:
         logger.info(notice)
+
+    for folder in (RUN, DATASET):
+        if number := correct_dates(Path(folder)):
+            logger.warning(f"{number} files of {folder} had a date of the future and are dated now (was the clock set?)")
 
     # Before Snakemake looks which files there are; in a dry run, too, which would else say that nothing is to be done
     for damage in damaged_files(Path(RUN)):
