@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -74,6 +75,18 @@ def end_group(process, number=signal.SIGKILL):
     if process.poll() is None:
         os.killpg(process.pid, number)
     process.wait(timeout=120)
+    wait_for_group(process)
+
+
+def wait_for_group(process):
+    """Wait until the jobs of a run are gone, too; they may outlive its main process."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
 
 
 def iterations_lost(folder):

@@ -24,6 +24,9 @@ from acefit.files import read_sealed, read_yaml, set_aside
 PACKAGE = Path(__file__).resolve().parent
 """Folder of the installed package, whose sources enter the digests."""
 
+CLOCK_TOLERANCE = 60.0
+"""Seconds by which the clock of a file server may be ahead."""
+
 _SYSTEM_FAULTS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -174,6 +177,26 @@ def reject(error: DamagedArtifactError, cure: str) -> str:
     except OSError as failure:
         return f"{error} (it could not be set aside: {failure.strerror})"
     return f"{error.path} {error.problem}; set aside as {aside.name}; {cure}"
+
+
+def correct_dates(folder: Path) -> int:
+    """Date files of the future now: a clock that was set leaves them, and Snakemake refuses outputs older than their inputs.
+
+    Parameters
+    ----------
+    folder : Path
+        With all below it; it need not exist.
+
+    Returns
+    -------
+    int
+        Number of files and folders that were dated anew.
+    """
+    latest = time.time() + CLOCK_TOLERANCE
+    late = [path for path in (folder, *folder.rglob("*")) if path.exists() and path.stat().st_mtime > latest]
+    for path in late:
+        os.utime(path)
+    return len(late)
 
 
 def damaged_files(run: Path) -> Iterator[DamagedArtifactError]:

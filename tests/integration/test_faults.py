@@ -27,6 +27,7 @@ from fault_runs import (
     format_tally,
     prepare,
     start,
+    wait_for_group,
 )
 from workflow_runs import ROOT, run
 
@@ -182,6 +183,7 @@ def test_signal_to_snakemake_alone__fit_ends_or_is_left_alone(calm, tmp_path, nu
         assert answer.code != 0
         assert "another process is running this fit" in answer.text
         os.killpg(process.pid, signal.SIGKILL)
+        wait_for_group(process)
         go_on(folder)
     check_survives(f"{number.name} to Snakemake alone", folder, config, calm, str(POTENTIAL))
 
@@ -265,7 +267,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.faults
 def test_full_disk__is_named_and_damages_nothing(calm, tmp_path, small_disk):
-    disk = small_disk("-t", "tmpfs", "-o", "size=4m")
+    disk = small_disk("-t", "tmpfs", "-o", "size=50m")
     folder = disk / "run"
     config = finished_but_for_the_fits(calm, folder)
     usage = shutil.disk_usage(disk)

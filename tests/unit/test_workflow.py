@@ -19,6 +19,7 @@ from acefit.errors import DamagedArtifactError, DataError
 from acefit.files import text_digest, write_sealed, write_yaml
 from acefit.workflow import (
     available_threads,
+    correct_dates,
     damaged_files,
     job_context,
     limit_threads,
@@ -157,6 +158,19 @@ def test_damaged_files__are_found_at_the_start(tmp_path, name, named):
     (tmp_path / name).write_text((tmp_path / name).read_text()[:-5])
     assert [error.path for error in damaged_files(tmp_path)] == [str(tmp_path / named)]
     assert name in str(next(damaged_files(tmp_path)))
+
+
+def test_correct_dates__files_of_the_future_are_dated_now(tmp_path):
+    assert correct_dates(tmp_path / "absent") == 0
+    now = time.time()
+    for name, ahead in {"old": -1e5, "skew": 20.0, "future": 1e5}.items():
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (now + ahead, now + ahead))
+    assert correct_dates(tmp_path) == 1
+    dates = {path.name: path.stat().st_mtime - now for path in tmp_path.iterdir()}
+    assert dates["old"] == pytest.approx(-1e5, abs=1e-3)
+    assert dates["skew"] == pytest.approx(20.0, abs=1e-3)
+    assert 0 <= dates["future"] < 60
 
 
 def test_damaged_files__steps_must_be_there_and_be_those_of_the_plan(tmp_path):

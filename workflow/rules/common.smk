@@ -7,7 +7,7 @@ from acefit.analysis.summary import final_errors
 from acefit.config import stages
 from acefit.config.runs import COMPARISON, load_runs
 from acefit.errors import AcefitError
-from acefit.workflow import damaged_files, reject, step_digest
+from acefit.workflow import correct_dates, damaged_files, reject, step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -48,6 +48,10 @@ COMPARE = f"results/{TABLE.name}/{COMPARISON}"
 if workflow.is_main_process:
     for notice in dict.fromkeys(text for settings in CONFIGS.values() for text in settings.notices):
         logger.info(notice)
+
+    for folder in ("results/shared", *(f"results/{run}" for run in CONFIGS)):
+        if number := correct_dates(Path(folder)):
+            logger.warning(f"{number} files of {folder} had a date of the future and are dated now (was the clock set?)")
 
     # Before Snakemake looks which files there are; in a dry run, too, which would else say that nothing is to be done
     for run in CONFIGS:
