@@ -26,8 +26,8 @@ class Cost(NamedTuple):
 
     Attributes
     ----------
-    microseconds_per_atom : processor time of the shortest of some evaluations; neighbours are found and sorted already, as between
-        two searches in molecular dynamics
+    microseconds_per_atom : processor time of the shortest of some evaluations; neighbours are found and sorted already, as
+        between two searches in molecular dynamics
     n_structures, n_atoms : size of the sample that was evaluated
     neighbors_per_atom : pairs of the sample within the cutoff of the neighbour lists, per atom
     processor : kind of processor, as the compiler calls it
