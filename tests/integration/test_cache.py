@@ -19,7 +19,7 @@ def shared_files(folder):
 
 
 def was_executed(folder):
-    """Which of the cached stages have something in their log; Snakemake makes an empty one where it takes files from the cache."""
+    """Which of the cached stages have something in their log; it is empty where files came from the cache."""
     logs = (folder / "results/shared").glob("dataset-*/**/logs/*.log")
     return {path.stem.partition("-")[0] for path in logs if path.stat().st_size} & {"dataset", "shard"}
 
