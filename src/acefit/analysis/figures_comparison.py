@@ -65,8 +65,8 @@ def _keep_whole_numbers(axes: Axes) -> None:
 def _draw_runs(axes: Axes, costs: pd.Series, errors: pd.Series, optimal: pd.Series, labels: pd.Series) -> None:
     """One panel: the front as a staircase, since whatever lies above and to the right of it is beaten."""
     front = pd.DataFrame({"cost": costs, "error": errors})[optimal].sort_values("cost")
-    axes.scatter(costs[~optimal], errors[~optimal], s=26, facecolor="none", edgecolor=GREY, linewidth=0.9)
-    axes.plot(front["cost"], front["error"], color=PALETTE[0], marker="o", markersize=6, drawstyle="steps-post")
+    axes.scatter(costs[~optimal], errors[~optimal], s=26, facecolor="none", edgecolor=GREY, linewidth=0.9, zorder=3)
+    axes.plot(front["cost"], front["error"], color=PALETTE[0], marker="o", markersize=6, drawstyle="steps-post", zorder=3)
     axes.set(xscale="log", yscale="log")
     axes.margins(x=0.15, y=0.12)
     shown = np.isfinite(errors) & (optimal | (len(costs) <= MAX_LABELS))
@@ -84,5 +84,6 @@ def _draw_runs(axes: Axes, costs: pd.Series, errors: pd.Series, optimal: pd.Seri
             ha="right" if is_right else "left",
             fontsize=8,
             color="black" if optimal.iloc[row] else GREY,
+            zorder=2,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )

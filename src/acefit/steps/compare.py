@@ -91,9 +91,9 @@ def compare(
         )
     table = tabulate_runs(rows)
     write_table(table, path_to_table, "runs", {"step": "compare", "code": code, "inputs": inputs})
-    for_people = _with_changes(table, changes)
-    write_text(for_people.to_csv(index=False, lineterminator="\n"), path_to_csv)
     keys = list(dict.fromkeys(key for changed in changes.values() for key in changed))
+    for_people = _with_changes(table, changes, keys)
+    write_text(for_people.to_csv(index=False, lineterminator="\n"), path_to_csv)
     words = [key.rpartition(".")[2] for key in keys]
     heading = "" if all(label == run for run, label in labels.items()) else f"labels: {', '.join(words)}"
     write_figure(draw_comparison(table, labels, heading), path_to_figure)
@@ -103,10 +103,12 @@ def compare(
         log.info("Pareto-optimal by %s error and time: %s", error, ", ".join(optimal))
 
 
-def _with_changes(table: pd.DataFrame, changes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def _with_changes(table: pd.DataFrame, changes: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> pd.DataFrame:
     """The table with the changed keys as columns behind the name; empty where a run does not change a key."""
-    values = pd.DataFrame([{key: str(value) for key, value in changes[run].items()} for run in table["run"]], index=table.index)
-    return pd.concat([table[["run"]], values.fillna(""), table.drop(columns=["run", "changes"])], axis="columns")
+    values = {key: [str(changes[run].get(key, "")) for run in table["run"]] for key in keys}
+    return pd.concat(
+        [table[["run"]], pd.DataFrame(values, index=table.index), table.drop(columns=["run", "changes"])], axis="columns"
+    )
 
 
 def _format_page(name: str, table: pd.DataFrame, keys: Sequence[str], figure: bytes, processors: Mapping[str, str]) -> str:

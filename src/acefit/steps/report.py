@@ -176,6 +176,8 @@ def _read_background(references: str | Path, weight_summary: str | Path, files: 
     facts["reference energies"] = f"{dataset['mode']}: {energies or 'none'}; shift {dataset['shift']:.6f} eV/atom"
     kappa = weights["kappa_auto"]
     facts["weights"] = weights["source"] + ("" if kappa is None else f"; kappa would be {kappa:.4g} by the rule 'auto'")
+    folders = {"dataset": references, "weights": weight_summary}
+    facts |= {f"folder of the {key}": str(Path(path).parent) for key, path in folders.items()}
     facts |= {f"{key}, SHA-256": file_digest(path) for key, path in files.items()}
     facts["acefit"] = __version__
     return Background(left_out, notes, facts)
