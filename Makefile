@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help example test e2e faults oldest slurm lint docs bench fuzz clean
+.PHONY: help example test e2e long faults oldest slurm lint docs bench fuzz clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test: $(VENV)/.test ## run all tests
 
 e2e: $(VENV)/.test ## run only the tests that run the whole workflow
 	$(BIN)/python -m pytest -m e2e
+
+long: $(VENV)/.test ## run the tests that take minutes and are not part of `make test`
+	$(BIN)/python -m pytest -m long
 
 faults: $(VENV)/.test ## inject faults into many whole runs and print a table (half an hour; some need root)
 	$(BIN)/python -m pytest -m faults -s

@@ -49,7 +49,7 @@ def test_suite__prints_a_table_and_writes_it(tmp_path):
     assert "| Cu-III (synthetic) | 1 | energies and forces |" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_suite__times_every_phase_and_its_share_of_the_peak(tmp_path):
     done = run_suite(tmp_path, "--only", "phases")
     assert done.returncode == 0, done.stderr

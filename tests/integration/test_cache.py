@@ -37,6 +37,7 @@ def cache(finished, tmp_path_factory):
     return environment
 
 
+@pytest.mark.long
 def test_cache__serves_a_fresh_folder_and_the_results_are_the_same(finished, cache, tmp_path):
     write_dataset(tmp_path / "copper.xyz")
     config = write_config(tmp_path)

@@ -43,6 +43,7 @@ def test_sweep__fits_each_run_with_its_own_values(swept):
     assert len(potentials) == 4
 
 
+@pytest.mark.long
 def test_sweep__one_of_its_runs_is_the_single_run_with_these_values(swept, tmp_path):
     folder, _ = swept
     write_dataset(tmp_path / "copper.xyz")
@@ -75,6 +76,7 @@ def test_sweep__one_more_value_runs_only_what_is_new(swept, tmp_path):
     assert jobs == {"basis": 2, "potential": 2, "predict": 2, "compare": 1}
 
 
+@pytest.mark.long
 def test_runs__share_weights_of_equal_settings_only(finished, tmp_path):
     runs = {
         "first": {"fit.loss.kappa": 0.1},
