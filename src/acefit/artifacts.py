@@ -25,7 +25,7 @@ from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.artifact_digest import ColumnDigest, digest_of_columns
 from acefit.errors import ArtifactError, DamagedArtifactError
 from acefit.files import atomic_path, file_digest, read_sealed
-from acefit.untrusted import bounded_memory, check_regular, first_line
+from acefit.untrusted import check_regular, fair_size, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,6 +281,8 @@ def _header(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
 def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> None:
     """Check columns and metadata of a file against its contract, and the whole file against its seal."""
     schema, header = file.schema_arrow, _header(file, path)
+    if problem := unpacked_problem(file, path):
+        raise DamagedArtifactError(path, problem)
     if header["contract"] != contract.name:
         raise DamagedArtifactError(path, f"holds a table {header['contract']!r}, not {contract.name!r}")
     if header["schema_version"] != contract.version:
@@ -297,6 +299,18 @@ def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> None:
     _, seal, expected = _seal_of(path)
     if seal != expected:
         raise DamagedArtifactError(path, "was altered after acefit wrote it")
+
+
+def unpacked_problem(file: pq.ParquetFile, path: Path) -> str:
+    """Say what is wrong with a file that would take out of all proportion to its size; empty if nothing is.
+
+    Arrow is not read under a limit of memory (`acefit.untrusted.bounded_memory`), as it may not start its threads then.
+    """
+    groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
+    n_bytes = 8 * sum(group.column(k).num_values for group in groups for k in range(group.num_columns))
+    if n_bytes <= fair_size(path):
+        return ""
+    return f"would take {n_bytes / 2**30:.1f} GiB of memory, out of all proportion to its size: it is damaged or made to do harm"
 
 
 def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
@@ -322,9 +336,9 @@ def read_table(path: str | os.PathLike[str], contract_name: str) -> pa.Table:
         If it is truncated, foreign, altered, of another contract or of another version of it.
     """
     path, contract = Path(path), _contract(contract_name)
-    with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
+    with _readable(path), pq.ParquetFile(path) as file:
         _check_file(file, path, contract)
-        table = file.read(use_threads=False)  # each new thread would count as memory, and Arrow dies where it gets none
+        table = file.read(use_threads=False)  # under a limit of memory Arrow dies where it gets none for a thread
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count:
             raise DamagedArtifactError(path, f"has empty values in the column {name!r}")
@@ -340,7 +354,7 @@ def check_table(path: str | os.PathLike[str], contract_name: str) -> int:
         As `read_table`.
     """
     path, contract = Path(path), _contract(contract_name)
-    with bounded_memory(path, ArtifactError), _readable(path), pq.ParquetFile(path) as file:
+    with _readable(path), pq.ParquetFile(path) as file:
         _check_file(file, path, contract)
         return int(file.metadata.num_rows)
 

@@ -237,7 +237,7 @@ def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tupl
     while True:
         try:
             # what is done with the structures is not bounded
-            with bounded_memory(path, DataError):
+            with contextlib.nullcontext() if reader is _rows_of_parquet else bounded_memory(path, DataError):
                 part = next(parts, None)
         except AcefitError as error:
             raise error if path.name in str(error) else DataError(f"{path}: {error}") from error
