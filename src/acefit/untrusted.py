@@ -15,9 +15,12 @@ import yaml
 
 from acefit.errors import AcefitError
 
-MEMORY_BASE = 2**30
+MEMORY_BASE = 2**32
 MEMORY_PER_BYTE = 200
-"""Reading a file may take MEMORY_BASE bytes and this many more per byte of the file; compressed text takes about 50."""
+"""Reading a file may take MEMORY_BASE bytes and this many more per byte of the file; compressed text takes about 50.
+
+What is counted is address space, of which libraries reserve a gigabyte at once and never use it.
+"""
 
 MAX_NESTING = 100
 MAX_ALIASED = 1_000_000
@@ -60,7 +63,7 @@ def first_line(error: BaseException) -> str:
 
 def fair_size(path: str | os.PathLike[str]) -> int:
     """Bytes that the content of a file may reasonably take when it is unpacked."""
-    return MEMORY_BASE + MEMORY_PER_BYTE * (os.path.getsize(path) if os.path.isfile(path) else 0)
+    return MEMORY_BASE // 4 + MEMORY_PER_BYTE * (os.path.getsize(path) if os.path.isfile(path) else 0)
 
 
 @contextmanager
@@ -83,7 +86,7 @@ def bounded_memory(path: str | os.PathLike[str], error: type[AcefitError]) -> It
     if not statm.exists():
         yield
         return
-    allowance = fair_size(path)
+    allowance = MEMORY_BASE + MEMORY_PER_BYTE * (os.path.getsize(path) if os.path.isfile(path) else 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = int(statm.read_text().split()[0]) * resource.getpagesize() + allowance
     limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
