@@ -214,14 +214,20 @@ def test_memory__limit_of_the_address_space(calm, tmp_path, megabytes):
     config = prepare(folder)
     limits = (megabytes * MEGABYTE, megabytes * MEGABYTE)
     process = start(folder, config, before=lambda: resource.setrlimit(resource.RLIMIT_AS, limits))
-    process.wait(timeout=240)
-    check_survives("address space limited" + (", too small" if process.returncode else ", sufficient"), folder, config, calm)
+    try:
+        process.wait(timeout=240)
+        outcome = "the job fails" if process.returncode else "sufficient"
+    except subprocess.TimeoutExpired:
+        # OpenBLAS asks for its buffers for ever
+        end_group(process)
+        outcome = "a library hangs and is killed"
+    check_survives(f"address space limited, {outcome}", folder, config, calm, unlock=process.returncode < 0)
 
 
 def points_of(calm):
     """Fault points of the whole pipeline up to the report, once each, in order."""
     names = dict.fromkeys((calm / "points").read_text().splitlines())
-    return [name for name in names if not name.endswith((".png/begin", ".png/written", ".png/renamed"))]
+    return [name for name in names if not name.startswith("figure-")]
 
 
 @pytest.mark.faults
@@ -232,17 +238,23 @@ def test_faults__one_after_the_other_at_the_writes_of_all_stages(calm, tmp_path,
     config, met = prepare(folder), 0
     names = [name for name in points_of(calm) if name.endswith("/written") or (action == "kill" and name.endswith("/renamed"))]
     for name in names:
+        before = tmp_path / "before"
+        shutil.copytree(folder, before, symlinks=True)
         answer = run(folder, config, environment={"ACEFIT_FAULT": f"{name}:1:{action}"})
         check_intact(folder, calm)
         if answer.code == 0:
-            break
+            # the point was passed already, by a stage that ran beside another one
+            shutil.rmtree(folder)
+            before.rename(folder)
+            continue
+        shutil.rmtree(before)
         met += 1
-        if action == "full" and "evaluations.log" not in name:
+        if action == "full":
             assert "No space left on device" in answer.text
             assert "free some space and give the same command again: finished results are kept" in answer.text
         if action == "memory":
             assert "out of memory" in answer.text
-    assert met > 20
+    assert met > 15
     check_survives(f"{action} at the writes of all stages, {met} runs one after the other", folder, config, calm)
 
 
