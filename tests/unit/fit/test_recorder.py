@@ -7,7 +7,7 @@ from standins import small_job
 
 def test_recorder__writes_the_potential_after_every_iteration(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(recorder_module, "write_potential", lambda potential, path: written.append(path))
+    monkeypatch.setattr(recorder_module, "write_potential", lambda potential, path, **_: written.append(path))
     monkeypatch.setattr(recorder_module, "WRITING_SHARE", 1e9)
     outcome = run_fit(small_job(tmp_path, {"maxiter": 4}))
     assert len(written) == outcome.minimum.iterations + 2
@@ -16,7 +16,7 @@ def test_recorder__writes_the_potential_after_every_iteration(tmp_path, monkeypa
 def test_recorder__writes_the_first_and_the_last_potential_where_iterations_are_short(tmp_path, monkeypatch):
     monkeypatch.setattr(recorder_module, "WRITING_SHARE", 1e-9)
     written = []
-    monkeypatch.setattr(recorder_module, "write_potential", lambda potential, path: written.append(potential))
+    monkeypatch.setattr(recorder_module, "write_potential", lambda potential, path, **_: written.append(potential))
     outcome = run_fit(small_job(tmp_path, {"maxiter": 4}))
     assert len(written) == 2
     assert written[1].metadata["_loss"] == repr(outcome.minimum.value)
