@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.e2e, needs_mpi]
 OPTIONS = ("--set-resources", "fit:tasks=2", f"fit:mpi={COMMAND}", "--set-threads", "fit=1")
 
 
+@pytest.mark.long
 def test_fits_of_two_processes__end_where_those_of_one_do(finished, tmp_path):
     write_dataset(tmp_path / "copper.xyz")
     target = "results/tiny/select/step-00/potential.yaml"
