@@ -15,7 +15,7 @@ SETTINGS = {"data": {"shards": 1}, "fit": {"ladder_step": None, "maxiter": 12, "
 RUN = Path("results/tiny")
 POTENTIAL = RUN / "potential.yaml"
 # These hold measured times, or digests of files that do
-TIMED = {"metrics.parquet", "result.yaml", "cycles.parquet"}
+TIMED = {"metrics.parquet", "result.yaml", "cycles.parquet", "cost.yaml"}
 TALLY = defaultdict(lambda: [0, 0, 0])
 """Kind of fault -> trials, survivors, most iterations lost."""
 
