@@ -14,10 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +28,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from matplotlib.figure import Figure
 
+import measure_pipeline
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from machine import describe
@@ -131,17 +130,7 @@ def run(folder: Path, n_atoms: int, options: argparse.Namespace) -> dict[str, An
     size = write_set(place / "set.xyz", n_atoms)
     (place / "input.yaml").write_text(yaml.safe_dump(configuration(options.cores, options.stream)))
     command = [sys.executable, "-m", "snakemake", "--cores", str(options.cores), "--snakefile", str(REPOSITORY / "Snakefile")]
-    done = subprocess.run(
-        [*command, "--configfile", "input.yaml"],
-        cwd=place,
-        env={**os.environ, "ACEFIT_LOG_LEVEL": "DEBUG"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"the run with {n_atoms} atoms ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    measure_pipeline.run([*command, "--configfile", "input.yaml"], place, ACEFIT_LOG_LEVEL="DEBUG")
     pairs = sum(int(number) for text in _logs(place, "neighborlists") for number in re.findall(r"(\d+) pairs", text))
     stages = {stage: measured(list(_logs(place, stage))) for stage in STAGES}
     disk = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

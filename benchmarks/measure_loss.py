@@ -11,7 +11,6 @@ import argparse
 import ctypes
 import gc
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 from acefit.data.neighborlists import build
 from acefit.data.weights import Weights
 from acefit.fit.loss import Loss, LossSettings
+from acefit.system import memory_entry
 from measuring import Options, Row, alternate, ratio, rows_of_all, run_fresh, summary
 from shapes import TRAINING_SETS, TrainingSet, load_training_set
 
@@ -38,9 +38,7 @@ def build_loss(data: TrainingSet, threads: int) -> Loss:
 
 def memory(name: str) -> float:
     """Entry of this process's status in bytes (VmRSS, VmHWM); 0 where the system does not tell."""
-    status = Path("/proc/self/status")
-    found = re.search(rf"^{name}:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
-    return 1024.0 * int(found[1]) if found else 0.0
+    return float(memory_entry(name) or 0)
 
 
 def release_free_memory() -> None:

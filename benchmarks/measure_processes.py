@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,15 +26,14 @@ import numpy as np
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
-from acefit.fit.checkpoint import EvaluationLog
-from acefit.fit.metrics import LARGEST_METRICS, MEAN_METRICS, SQUARED_METRICS, WEIGHTED_SUMS
-from acefit.fit.processes import ALONE, DATA_TERMS, MpiProcesses, Processes
+from acefit.fit.checkpoint import DIGEST_BYTES, MAGIC, EvaluationLog
+from acefit.fit.processes import ALONE, MpiProcesses, Processes, message_lengths
 from acefit.fit.run import LOG_FILE, FitData, FitJob, assist_fit, run_fit
 from acefit.fit.settings import FitSettings
+from acefit.launch import find_program
 from shapes import TRAINING_SETS, load_training_set
 
 LOSS = {"kappa": 0.3, "L1_coeffs": 1e-8, "L2_coeffs": 1e-8, "w0_rad": 1e-8, "w1_rad": 1e-8, "w2_rad": 1e-8}
-DIGEST_BYTES = 16
 MESSAGES = 200
 
 
@@ -52,7 +50,7 @@ def make_job(options: argparse.Namespace, processes: Processes, folder: Path) ->
 
 def message_seconds(processes: Processes, n_parameters: int) -> float:
     """Time of the two messages of an evaluation when nobody has to wait."""
-    point, sums = np.zeros(1 + n_parameters), np.zeros(message_numbers(processes.size, n_parameters))
+    point, sums = np.zeros(1 + n_parameters), np.zeros(sum(message_lengths(processes.size, n_parameters)))
     processes.collect(None)
     began = time.perf_counter()
     for _ in range(MESSAGES):
@@ -62,15 +60,8 @@ def message_seconds(processes: Processes, n_parameters: int) -> float:
     return (time.perf_counter() - began) / MESSAGES
 
 
-def message_numbers(size: int, n_parameters: int) -> int:
-    """Length of what is reduced, see `acefit.fit.processes.DividedLoss`."""
-    errors = len(WEIGHTED_SUMS) + len(SQUARED_METRICS) + len(MEAN_METRICS) + size * len(LARGEST_METRICS)
-    return n_parameters + len(DATA_TERMS) + errors
-
-
 def take_part(options: argparse.Namespace) -> None:
     """What each process does; the first one prints JSON."""
-    os.environ["NUMBA_NUM_THREADS"] = str(options.threads[0])
     processes: Processes = ALONE
     if options.ranks[0] > 1:
         from mpi4py import MPI
@@ -87,7 +78,8 @@ def take_part(options: argparse.Namespace) -> None:
     rows = outcome.rows
     times = [(b["evaluation_time"] - a["evaluation_time"]) / (b["evaluations"] - a["evaluations"]) for a, b in pairwise(rows)]
     path = options.folder / LOG_FILE
-    with EvaluationLog.open(path, path.read_bytes()[21 : 21 + DIGEST_BYTES]) as log:
+    digest = path.read_bytes()[len(MAGIC) : len(MAGIC) + DIGEST_BYTES]
+    with EvaluationLog.open(path, digest) as log:
         start = log.read_evaluation(0)
     answer = {
         "atoms": job.train.structures.n_atoms,
@@ -98,7 +90,7 @@ def take_part(options: argparse.Namespace) -> None:
         "median": float(np.median(times)),
         "minimum": min(times),
         "messages": message_seconds(processes, n),
-        "bytes": 8 * (1 + n + message_numbers(processes.size, n)) if processes.size > 1 else 0,
+        "bytes": 8 * (1 + n + sum(message_lengths(processes.size, n))) if processes.size > 1 else 0,
     }
     print(json.dumps(answer), flush=True)
 
@@ -109,8 +101,7 @@ def run_case(options: argparse.Namespace, case: str, ranks: int, threads: int, c
         this = [sys.executable, __file__, case, "--folder", folder, "--ranks", str(ranks), "--threads", str(threads)]
         this += ["--copies", str(copies), "--iterations", str(options.iterations), *(["--quick"] if options.quick else [])]
         this += ["--shared", str(options.shared)] if options.shared else []
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        mpiexec = shutil.which("mpiexec", path=path) or "mpiexec"
+        mpiexec = find_program("mpiexec") or "mpiexec"
         starter = [mpiexec, "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE", "-n", str(ranks)] if ranks > 1 else []
         environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         environment["NUMBA_NUM_THREADS"] = str(threads)

@@ -1,14 +1,12 @@
 """How tests start several processes on this machine."""
 
-import os
-import shutil
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+from acefit.launch import find_program
+
+MPIEXEC = find_program("mpiexec")
 COMMAND = "mpiexec --bind-to none --map-by :OVERSUBSCRIBE"
 # Open MPI refuses root, and containers have no other user
 ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}

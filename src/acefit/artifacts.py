@@ -460,7 +460,8 @@ def check_made_from(path: str | os.PathLike[str], *inputs: str | os.PathLike[str
     """
     known = read_provenance(path)["provenance"].get("inputs", {})
     for name in inputs:
-        if known.get(_short_name(name), content_digest(name)) != content_digest(name):
+        digest = known.get(_short_name(name))
+        if digest is not None and digest != content_digest(name):
             raise DamagedArtifactError(path, f"does not belong to {name}: it was made from another file of this name")
 
 

@@ -66,12 +66,16 @@ def run_step(step: Callable[..., None], arguments: Mapping[str, Any], snakemake:
     _launch(shlex.split(command), int(snakemake.resources.get("tasks") or 1), job)
 
 
+def find_program(name: str) -> str | None:
+    """Path of a program: the one of this environment first, which mpi4py was installed with."""
+    return shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
 def _launch(command: list[str], tasks: int, job: Mapping[str, Any]) -> None:
     """Start the processes and wait for them."""
     # beside the log, where all nodes see it
     path = Path(job["log"]).with_suffix(".job.json")
-    # the one of this environment first, which mpi4py was installed with
-    found = shutil.which(command[0], path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    found = find_program(command[0])
     if found is None:
         raise FitError(f"there is no program {command[0]!r}; mend the resource mpi of the rule fit, or install Open MPI or MPICH")
     path.write_text(json.dumps(job, default=str), encoding="utf-8")

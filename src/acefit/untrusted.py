@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from acefit.errors import AcefitError
+from acefit.system import memory_entry
 
 MEMORY_BASE = 2**32
 MEMORY_PER_BYTE = 200
@@ -63,7 +64,11 @@ def first_line(error: BaseException) -> str:
 
 def fair_size(path: str | os.PathLike[str]) -> int:
     """Bytes that the content of a file may reasonably take when it is unpacked."""
-    return MEMORY_BASE // 4 + MEMORY_PER_BYTE * (os.path.getsize(path) if os.path.isfile(path) else 0)
+    return MEMORY_BASE // 4 + _size_unpacked(path)
+
+
+def _size_unpacked(path: str | os.PathLike[str]) -> int:
+    return MEMORY_PER_BYTE * os.path.getsize(path) if os.path.isfile(path) else 0
 
 
 @contextmanager
@@ -82,13 +87,13 @@ def bounded_memory(path: str | os.PathLike[str], error: type[AcefitError]) -> It
     AcefitError
         Of the given type, if the block needs more.
     """
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
+    used = memory_entry("VmSize")
+    if used is None:
         yield
         return
-    allowance = MEMORY_BASE + MEMORY_PER_BYTE * (os.path.getsize(path) if os.path.isfile(path) else 0)
+    allowance = MEMORY_BASE + _size_unpacked(path)
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = int(statm.read_text().split()[0]) * resource.getpagesize() + allowance
+    wanted = used + allowance
     limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min([wanted, *limits]), hard))
     try:

@@ -8,7 +8,6 @@ import errno
 import hashlib
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import Any
 
 from acefit.errors import AcefitError, ArtifactError, DamagedArtifactError
 from acefit.files import read_sealed, read_yaml, set_aside
+from acefit.system import memory_entry
 
 PACKAGE = Path(__file__).resolve().parent
 """Folder of the installed package, whose sources enter the digests."""
@@ -65,13 +65,6 @@ def limit_threads(threads: int) -> int:
         number = min(number, int(numba.config.NUMBA_NUM_THREADS))
         numba.set_num_threads(number)
     return number
-
-
-def _peak_memory() -> int | None:
-    """Bytes this process had in memory at most, short peaks included; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
-    return 1024 * int(found[1]) if found else None
 
 
 def _job_name(snakemake: Any) -> str:
@@ -138,7 +131,7 @@ def job_context(snakemake: Any, continues: bool = False) -> Iterator[None]:
         logger.debug("%d threads", limit_threads(int(snakemake.threads)))
         yield
         logger.debug("done in %.1f s", time.perf_counter() - start)
-        if peak := _peak_memory():
+        if peak := memory_entry("VmHWM"):
             logger.debug("%.1f s of the processor, at most %.0f MB of memory", time.process_time(), peak / 1e6)
     except DamagedArtifactError as error:
         logger.error("%s", reject(error, "give the same command again, which makes it anew"))

@@ -49,7 +49,8 @@ if workflow.is_main_process:
     for notice in dict.fromkeys(text for settings in CONFIGS.values() for text in settings.notices):
         logger.info(notice)
 
-    for folder in ("results/shared", *(f"results/{run}" for run in CONFIGS)):
+    used = [DATASET.format(**names) for names in SHARED.values()] + [f"results/{run}" for run in CONFIGS]
+    for folder in dict.fromkeys(used):
         if number := correct_dates(Path(folder)):
             logger.warning(f"{number} files of {folder} had a date of the future and are dated now (was the clock set?)")
 

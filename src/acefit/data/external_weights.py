@@ -48,25 +48,19 @@ def read_external(path: str | Path) -> ExternalWeights:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"weight file {path} does not exist; mend fit.weighting.filename")
-    frame = _read_parquet(path) if path.suffix == ".parquet" else None
+    # Arrow may not start its threads under a limit of memory; what a file announces is limited instead
+    frame = _read_frame(path) if path.suffix == ".parquet" else None
     with bounded_memory(path, DataError):
         return _weights_of_frame(_read_frame(path) if frame is None else frame, path)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        with pq.ParquetFile(path) as file:
-            if problem := unpacked_problem(file, path):
-                raise DataError(f"weight file {path} {problem}")
-            return file.read(use_threads=False).to_pandas(use_threads=False)
-    except DataError:
-        raise
-    except Exception as error:  # besides its own errors, Arrow passes on those of the standard library
-        raise DataError(f"weight file {path} cannot be read ({error}); give a .parquet, .csv or .pckl.gzip file") from error
-
-
 def _read_frame(path: Path) -> pd.DataFrame:
     try:
+        if path.suffix == ".parquet":
+            with pq.ParquetFile(path) as file:
+                if problem := unpacked_problem(file, path):
+                    raise DataError(f"weight file {path} {problem}")
+                return file.read(use_threads=False).to_pandas(use_threads=False)
         if path.suffix == ".csv":
             return pd.read_csv(path)
         return read_pickled_frame(path)

@@ -291,27 +291,6 @@ def order_shards(paths: Sequence[PathLike], geometry: str, n_structures: int) ->
     return [path for _, path in headers], float(headers[0][0]["cutoff"])
 
 
-def read_neighborlist(paths: Sequence[PathLike], structures: StructureSet) -> NeighborList:
-    """Read all shards of a dataset's neighbour list, in any order, into one list for all its structures.
-
-    Parameters
-    ----------
-    paths : sequence of paths
-        All shards that the dataset was divided into.
-    structures : StructureSet
-        The complete dataset, from whose positions the vectors are computed again.
-
-    Raises
-    ------
-    ArtifactError
-        If a shard cannot be used, belongs to other structures, or some are missing.
-    """
-    ordered, cutoff = order_shards(paths, geometry_digest(structures), structures.n_structures)
-    tables = [read_arrays(path, "neighborlist") for path in ordered]
-    i, j, shifts = (np.concatenate([table[name] for table in tables]) for name in ("i", "j", "shift"))
-    return list_pairs(structures, i, j, shifts, cutoff)
-
-
 def list_pairs(
     structures: StructureSet, i: NDArray[np.int32], j: NDArray[np.int32], shifts: NDArray[np.int16], cutoff: float
 ) -> NeighborList:

@@ -68,9 +68,12 @@ def sum_per_range(values: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[A
 
 def balanced_blocks(cost: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
     """Boundaries (n_blocks + 1,) of consecutive ranges of nearly equal cost; blocks may be empty."""
-    total = np.concatenate([[0], np.cumsum(cost)])
-    targets = np.arange(1, n_blocks) * total[-1] / n_blocks
-    inner = np.searchsorted(total, targets, side="left")
+    return ranges_of_cost(cost, np.arange(1, n_blocks) * cost.sum() / n_blocks)
+
+
+def ranges_of_cost(cost: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Boundaries (len(targets) + 2,) of consecutive ranges that end as soon as the cost up to there reaches the targets."""
+    inner = np.searchsorted(np.concatenate([[0], np.cumsum(cost)]), targets, side="left")
     return np.concatenate([[0], np.maximum.accumulate(inner), [len(cost)]]).astype(np.int64)
 
 

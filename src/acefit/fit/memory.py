@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from acefit.errors import FitError
 from acefit.fit.quasi_newton import DENSE_PARAMETERS, UPDATE_ROWS
+from acefit.system import memory_entry
 
 log = logging.getLogger(__name__)
 
@@ -102,17 +102,12 @@ def estimate_memory(
 
 def resident_bytes() -> int | None:
     """Memory of this process; None where the system does not tell."""
-    return _entry(Path("/proc/self/status"), "VmRSS")
+    return memory_entry("VmRSS")
 
 
 def available_bytes() -> int | None:
     """Memory that programs can still take on this machine; None where the system does not tell."""
-    return _entry(Path("/proc/meminfo"), "MemAvailable")
-
-
-def _entry(path: Path, name: str) -> int | None:
-    found = re.search(rf"^{name}:\s+(\d+) kB", path.read_text(), re.MULTILINE) if path.exists() else None
-    return 1024 * int(found[1]) if found else None
+    return memory_entry("MemAvailable", Path("/proc/meminfo"))
 
 
 def choose_streaming(setting: str, in_memory: MemoryEstimate, limit: float | None = None, n_here: int = 1) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.errors import DamagedArtifactError, FitError
+from acefit.evaluation.grouping import ranges_of_cost
 from acefit.files import read_yaml, write_yaml
 from acefit.fit.metrics import (
     LARGEST_METRICS,
@@ -170,6 +171,12 @@ class DividedEvaluation(NamedTuple):
     errors: dict[str, float]
 
 
+def message_lengths(size: int, n_gradient: int) -> tuple[int, int, int, int]:
+    """Numbers of gradient, data terms, sums of errors and largest errors in what `size` processes add up for an evaluation."""
+    n_sums = len(WEIGHTED_SUMS) + len(SQUARED_METRICS) + len(MEAN_METRICS)
+    return n_gradient, len(DATA_TERMS), n_sums, size * len(LARGEST_METRICS)
+
+
 class DividedLoss:
     """Loss of structures that are divided among processes; called in the first one, while the others `serve`.
 
@@ -190,8 +197,7 @@ class DividedLoss:
         self._processes = processes
         self._number = number
         self._part = part
-        n_sums = len(WEIGHTED_SUMS) + len(SQUARED_METRICS) + len(MEAN_METRICS)
-        self._lengths = (n_gradient, len(DATA_TERMS), n_sums, processes.size * len(LARGEST_METRICS))
+        self._lengths = message_lengths(processes.size, n_gradient)
         self._counts = part.errors.counts()
         names = list(self._counts)
         total = processes.sum(np.array([self._counts[name] for name in names]))
@@ -251,10 +257,7 @@ def divide(costs: NDArray[np.int64], speeds: Sequence[float]) -> NDArray[np.int6
     costs : (S,) work of each structure, in any unit
     speeds : work that each process does in a time
     """
-    total = np.concatenate([[0], np.cumsum(costs)])
-    shares = np.cumsum(speeds) / np.sum(speeds)
-    inner = np.searchsorted(total, shares[:-1] * total[-1])
-    return np.concatenate([[0], np.maximum.accumulate(inner), [len(costs)]]).astype(np.int64)
+    return ranges_of_cost(costs, np.cumsum(speeds)[:-1] / np.sum(speeds) * costs.sum())
 
 
 def read_speeds(path: Path, processes: Processes) -> list[float] | None:

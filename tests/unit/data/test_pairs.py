@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from acefit.data import pairs
-from acefit.data.neighborlists import build, shard_bounds
+from acefit.data.neighborlists import build
 from acefit.data.pairs import as_pairs, open_pairs
-from acefit.data.storage import write_shard
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
 from models import random_structures
+from shards import write_shards
 
 CUTOFF = 4.6
 
@@ -22,14 +22,6 @@ def few_at_a_time(monkeypatch):
 @pytest.fixture(scope="module")
 def structures():
     return StructureSet.from_ase(random_structures(("Al", "Cu")))
-
-
-def write_shards(folder, structures, n_shards=3):
-    bounds = shard_bounds(structures.atoms_per_structure, n_shards)
-    paths = [folder / f"shard-{k}.parquet" for k in range(n_shards)]
-    for path, first, last in zip(paths, bounds[:-1], bounds[1:], strict=True):
-        write_shard(build(structures.select(np.arange(first, last)), CUTOFF), structures, int(first), path)
-    return paths
 
 
 def joined(source):

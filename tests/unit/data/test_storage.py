@@ -4,20 +4,19 @@ from ase import Atoms
 from ase.build import bulk
 
 from acefit.artifacts import read_arrays, write_table
-from acefit.data.neighborlists import build, shard_bounds
+from acefit.data.neighborlists import build
 from acefit.data.storage import (
     Dataset,
     geometry_digest,
     order_shards,
     read_dataset,
-    read_neighborlist,
     read_structures,
     with_energies,
     write_dataset,
-    write_shard,
 )
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
+from shards import read_neighborlist, write_shards
 
 
 def make_structures():
@@ -63,19 +62,10 @@ def test_dataset__select_keeps_everything_together():
     assert data.roles == ("data", "data")
 
 
-def write_shards(tmp_path, structures, n_shards, cutoff=4.0):
-    bounds, paths = shard_bounds(structures.atoms_per_structure, n_shards), []
-    for k in range(n_shards):
-        part = build(structures.select(np.arange(bounds[k], bounds[k + 1])), cutoff)
-        paths.append(tmp_path / f"shard-{k}-{cutoff}.parquet")
-        write_shard(part, structures, int(bounds[k]), paths[-1])
-    return paths
-
-
 @pytest.mark.parametrize("n_shards", [1, 2, 3, 7])
 def test_shards__together_are_the_neighbour_list(tmp_path, n_shards):
     structures = make_structures()
-    paths = write_shards(tmp_path, structures, n_shards)
+    paths = write_shards(tmp_path, structures, n_shards, 4.0, "-4.0")
     whole = build(structures, 4.0)
     for order in (paths, paths[::-1]):
         read = read_neighborlist(order, structures)
@@ -88,7 +78,7 @@ def test_shards__together_are_the_neighbour_list(tmp_path, n_shards):
 
 def test_shards__must_be_complete_and_belong_to_the_structures(tmp_path):
     structures = make_structures()
-    paths = write_shards(tmp_path, structures, 3)
+    paths = write_shards(tmp_path, structures, 3, 4.0, "-4.0")
     with pytest.raises(ArtifactError, match="the shards cover 1 of 5 structures"):
         read_neighborlist(paths[:1], structures)
     with pytest.raises(ArtifactError, match="the shards cover 0 of 5 structures"):
@@ -96,7 +86,7 @@ def test_shards__must_be_complete_and_belong_to_the_structures(tmp_path):
     with pytest.raises(ArtifactError, match="leaves a gap, overlaps"):
         read_neighborlist([paths[0], paths[2]], structures)
     with pytest.raises(ArtifactError, match="has another cutoff"):
-        read_neighborlist([paths[0], *write_shards(tmp_path, structures, 3, 3.0)[1:]], structures)
+        read_neighborlist([paths[0], *write_shards(tmp_path, structures, 3, 3.0, "-3.0")[1:]], structures)
     moved = structures.select([1, 0, 2, 3, 4])
     with pytest.raises(ArtifactError, match=r"shard-0-4\.0\.parquet belongs to other structures"):
         read_neighborlist(paths, moved)

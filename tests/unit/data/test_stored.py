@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from acefit import artifacts
-from acefit.data.neighborlists import build, shard_bounds
-from acefit.data.storage import Dataset, geometry_digest, read_neighborlist, write_dataset, write_shard
+from acefit.data.storage import Dataset, geometry_digest, write_dataset
 from acefit.data.stored import open_dataset, open_neighborlist
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
 from models import random_structures
+from shards import read_neighborlist, write_shards
 
 CUTOFF = 4.6
 BOUNDS = ([0, 10], [0, 3, 4, 10], [2, 2, 7], list(range(11)))
@@ -31,14 +31,6 @@ def structures():
 def write(folder, structures):
     paths = folder / "structures.parquet", folder / "atoms.parquet"
     write_dataset(Dataset.from_structures(structures, "train", "a.xyz"), *paths)
-    return paths
-
-
-def write_shards(folder, structures, n_shards=3):
-    bounds = shard_bounds(structures.atoms_per_structure, n_shards)
-    paths = [folder / f"shard-{k}.parquet" for k in range(n_shards)]
-    for path, first, last in zip(paths, bounds[:-1], bounds[1:], strict=True):
-        write_shard(build(structures.select(np.arange(first, last)), CUTOFF), structures, int(first), path)
     return paths
 
 

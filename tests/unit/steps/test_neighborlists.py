@@ -8,11 +8,12 @@ from ase.build import bulk
 from acefit import artifacts
 from acefit.artifacts import content_digest, read_provenance
 from acefit.data.neighborlists import build
-from acefit.data.storage import Dataset, read_neighborlist, write_dataset, write_shard
+from acefit.data.storage import Dataset, write_dataset, write_shard
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
 from acefit.steps import neighborlists as step
 from acefit.steps.neighborlists import neighborlists
+from shards import read_neighborlist
 
 
 def run(tmp_path, structures, shard, n_shards):
