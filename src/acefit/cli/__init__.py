@@ -1,0 +1,1 @@
+"""The command `acefit`: thin over the same functions as the pipeline."""
