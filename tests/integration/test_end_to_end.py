@@ -31,6 +31,8 @@ def test_run__leaves_all_artifacts(finished):
         "predict/structures.parquet",
         "predict/atoms.parquet",
         "report/summary.html",
+        "export/potential.yace",
+        "export/lammps.in",
         "predict/cost.yaml",
     ]
     files += [
@@ -41,7 +43,7 @@ def test_run__leaves_all_artifacts(finished):
         (folder,) = dataset.glob(f"{stage}-*")
         files += [folder / file, folder / f"logs/{stage}.log", folder / f"benchmarks/{stage}.tsv"]
     assert [file for file in files if not (results / file).is_file()] == []
-    stages = ["basis", "potential", "predict", "report"]
+    stages = ["basis", "potential", "export", "predict", "report"]
     stages += [f"fit/step-{s:02d}-cycle-{c:02d}" for s, c in FITS] + [f"select/step-{s:02d}" for s in (0, 1)]
     assert [stage for stage in stages if not (results / f"logs/{stage}.log").is_file()] == []
     assert [stage for stage in stages if not (results / f"benchmarks/{stage}.tsv").is_file()] == []

@@ -24,8 +24,8 @@ INDEPENDENT = 1e-9
 Coupling = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def equality_pattern(slots: Sequence[tuple[object, int]]) -> tuple[int, ...]:
-    """Rank of each sorted slot (element, n) among the distinct ones: (Al,1)(Al,1)(Al,3) gives (0, 0, 1)."""
+def equality_pattern(slots: Sequence[tuple[object, ...]]) -> tuple[int, ...]:
+    """Rank of each sorted slot, such as (element, n), among the distinct ones: (Al,1)(Al,1)(Al,3) gives (0, 0, 1)."""
     pattern = [0]
     for previous, slot in pairwise(slots):
         pattern.append(pattern[-1] + (slot != previous))

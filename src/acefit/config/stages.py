@@ -319,6 +319,11 @@ def potential_params(config: Config) -> Plain:
     return {"repulsion": config.fit.repulsion, "metadata": config.metadata}
 
 
+def export_params(config: Config) -> Plain:
+    """What the potential for other programs has beside that of the run."""
+    return {"e0": config.export.e0}
+
+
 def predict_params(config: Config) -> Plain:
     """How the final potential is evaluated."""
     return {"tables": config.backend.tables}

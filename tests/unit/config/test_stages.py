@@ -65,6 +65,7 @@ SUBSETS = {
     "first": lambda config: stages.fit_params(config, 0),
     "select": stages.select_params,
     "potential": stages.potential_params,
+    "export": stages.export_params,
     "predict": stages.predict_params,
 }
 FITS = {"fit", "first"}
@@ -84,6 +85,7 @@ FITS = {"fit", "first"}
         ({"fit__callbacks": "a.b"}, FITS),
         ({"backend__display_step": 3}, FITS),
         ({"backend__tables": True}, FITS | {"predict"}),
+        ({"export__e0": "references"}, {"export"}),
         ({"fit__fit_cycles": 4}, set()),
         ({"fit__fit_cycles": 4, "fit__noise_relative_sigma": 0.1}, {"fit"}),
         ({"fit__fit_cycles": 4, "fit__randomize_func_coeffs": 0.1}, {"fit", "select"}),
