@@ -123,20 +123,12 @@ def _numbers(array: Any) -> str:
 
 
 def _entry(key: str, text: str) -> str:
-    """Entry of the comment that is read as the same text, also where it looks like a number.
-
-    Raises
-    ------
-    DataError
-        If there is no way to write it.
-    """
-    for entry in (key_val_dict_to_str({key: text}), f"{key}={json.dumps('_JSON ' + json.dumps(text))}"):
-        try:
-            if "\n" not in entry and key_val_str_to_dict(entry).get(key) == text:
-                return str(entry)
-        except (ValueError, IndexError, KeyError):
-            continue
-    raise DataError(f"extended XYZ cannot hold the {key} {text!r}; convert to Parquet or a database instead, or rename it")
+    """Entry of the comment that is read as the same text: in ASE's JSON, where it looks like a number, a list or the like."""
+    plain = str(key_val_dict_to_str({key: text}))
+    read = key_val_str_to_dict(plain).get(key)
+    if text.isprintable() and isinstance(read, str) and read == text:
+        return plain
+    return f"{key}={json.dumps('_JSON ' + json.dumps(text))}"
 
 
 @contextmanager

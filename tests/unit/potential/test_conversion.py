@@ -73,7 +73,7 @@ def test_convert_potential__writes_a_lammps_input_that_names_the_file(source, tm
 
 
 def test_convert_potential__refuses(source, tmp_path):
-    with pytest.raises(PotentialError, match="LAMMPS reads a .yace file"):
+    with pytest.raises(PotentialError, match=r"LAMMPS reads a \.yace file"):
         convert_potential(source, tmp_path / "b.yaml", None, tmp_path / "in.pace")
     with pytest.raises(PotentialError, match=r"b\.json: a potential file ends in"):
         convert_potential(source, tmp_path / "b.json")

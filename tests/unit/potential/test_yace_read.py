@@ -22,8 +22,9 @@ deltaSplineBins: 0.001
 embeddings:
   0: {ndensity: 1, FS_parameters: [1, 1], npoti: FinnisSinclair, rho_core_cutoff: 100000, drho_core_cutoff: 250}
 bonds:
-  [0, 0]: {nradmax: 1, lmax: 1, nradbasemax: 2, radbasename: SBessel, radparameters: [5.25], radcoefficients: [[[1, 0], [1, 0]]], \
-prehc: 0, lambdahc: 0, rcut: 5, dcut: 0.01, rcut_in: 0, dcut_in: 0, inner_cutoff_type: distance}
+  [0, 0]: {nradmax: 1, lmax: 1, nradbasemax: 2, radbasename: SBessel, radparameters: [5.25], \
+radcoefficients: [[[1, 0], [1, 0]]], prehc: 0, lambdahc: 0, rcut: 5, dcut: 0.01, \
+rcut_in: 0, dcut_in: 0, inner_cutoff_type: distance}
 functions:
   0:
     - {mu0: 0, rank: 1, ndensity: 1, num_ms_combs: 1, mus: [0], ns: [1], ls: [0], ms_combs: [0], ctildes: [0.4]}

@@ -42,7 +42,7 @@ def test_export__equal_inputs_give_equal_files(paths):
 
 def test_export__needs_references_where_it_is_to_fill_them_in(paths):
     write_potential(random_potential(2), paths["path_to_potential"])
-    with pytest.raises(PotentialError, match="export.e0: references: there is no reference_energy"):
+    with pytest.raises(PotentialError, match=r"export\.e0: references: there is no reference_energy"):
         export(e0="references", **paths)
     assert not paths["path_to_yace"].exists()
 
