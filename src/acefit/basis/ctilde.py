@@ -21,13 +21,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.basis.couplings import coupling_tensor
-from acefit.basis.offered import equality_pattern, independent_couplings
+from acefit.basis.offered import (
+    coupling_coefficients,
+    equality_pattern,
+    independent_couplings,
+    n_invariants,
+    zero_sum_tuples,
+)
 from acefit.errors import PotentialError
 from acefit.potential.model import Function
 
-MAX_PRODUCTS = 20_000_000
-"""Products that the slots of one function may have; order 6 with l = 7 has 11 million."""
+MAX_PRODUCTS = 1_000_000
+MAX_COEFFICIENTS = 100_000_000
+"""Tuples with sum 0 of one function, and of all its couplings together; order 6 with l = 4 has 59 thousand and 22 million."""
 
 ROUNDING = 1e-8
 """Largest residual of the invariants, relative to the coefficients of a function; files may have few digits."""
@@ -97,13 +103,13 @@ def invariant_products(
     ----------
     ls, lint : momenta in stored order; place : stored position of each sorted slot; alike : labels of the sorted slots
     """
-    tensor = np.transpose(coupling_tensor(ls, lint), place)
-    index = np.argwhere(tensor)
-    sorted_ls = [ls[i] for i in place]
-    codes = canonical_products(sorted_ls, alike, index - np.array(sorted_ls))
+    if len(ls) == 1:
+        return np.zeros(1, dtype=np.int64), np.ones(1)
+    ms = zero_sum_tuples(ls)
+    codes = canonical_products([ls[i] for i in place], alike, ms[list(place)].T)
     distinct, inverse = np.unique(codes, return_inverse=True)
     values: NDArray[np.float64] = np.bincount(
-        inverse.reshape(-1), weights=tensor[tuple(index.T)], minlength=len(distinct)
+        inverse.reshape(-1), weights=coupling_coefficients(ls, lint, ms), minlength=len(distinct)
     ).astype(np.float64)
     kept = np.abs(values) > NEGLIGIBLE
     distinct, values = distinct[kept], values[kept]
@@ -223,11 +229,12 @@ def _coupling_vectors(item: ProductSum, couplings: Sequence[tuple[int, ...]]) ->
 
 
 def check_slots(ls: Sequence[int], where: str) -> None:
-    """Refuse functions with more products than memory holds.
+    """Refuse functions with more products or couplings than can be solved for.
 
     Raises
     ------
     PotentialError
     """
-    if prod(2 * l + 1 for l in ls) > MAX_PRODUCTS:
+    n_products = prod(2 * l + 1 for l in ls[1:])
+    if n_products > MAX_PRODUCTS or n_products * n_invariants(tuple(ls), tuple(range(len(ls)))) > MAX_COEFFICIENTS:
         raise PotentialError(f"{where}: a function of order {len(ls)} with l = {list(ls)} has more products than can be handled")

@@ -151,6 +151,8 @@ def test_add_products__joins_equal_slots():
 
 
 def test_check_slots__refuses_what_no_memory_holds():
-    check_slots([4] * 6, "here")
-    with pytest.raises(PotentialError, match="here: a function of order 9"):
-        check_slots([9] * 9, "here")
+    check_slots([3] * 6, "here")
+    check_slots([2] * 7, "here")
+    for ls in ([9] * 9, [1] * 12, [5] * 6):
+        with pytest.raises(PotentialError, match=f"here: a function of order {len(ls)}"):
+            check_slots(ls, "here")
