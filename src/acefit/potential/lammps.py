@@ -26,8 +26,7 @@ def lammps_input(potential: Potential, file_name: str) -> str:
         scale = "Energies are on the scale of the fit: E0 is zero, energies of isolated atoms are not included."
     notes = [
         scale,
-        f"The elements behind the file name belong to the atom types 1, 2, ...: {elements} is right where type 1 is "
-        f"{potential.elements[0]} and so on; name one element for every type, several times if need be.",
+        "The elements behind the file name are those of the atom types 1, 2, ... of your system: one for every type, in order.",
         "`pair_style pace` takes the recursive evaluator, which is the faster one; `pair_style pace product` is the other.",
         *portability_notes(potential),
     ]
@@ -43,7 +42,7 @@ def lammps_input(potential: Potential, file_name: str) -> str:
 def portability_notes(potential: Potential) -> Iterator[str]:
     """Yield what of this potential is different in LAMMPS, or depends on its version."""
     bonds = list(potential.bonds.items())
-    modes = {bond.inner_cutoff_type for _, bond in bonds}
+    modes = {bond.inner_cutoff_type for _, bond in bonds if bond.rcut_in > 0.0 or bond.core_repulsion[0] != 0.0}
     if modes - {"density"}:
         yield (
             f"inner_cutoff_type is {', '.join(sorted(modes))}: a version of ML-PACE that does not know this key takes it for "
