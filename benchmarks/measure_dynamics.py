@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary
 from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 
@@ -42,7 +42,9 @@ def prepare(potential: Path, threads: int) -> Atoms:
     """64 atoms of silicon with velocities."""
     atoms = bulk("Si", cubic=True) * 2
     atoms.calc = ACECalculator(potential, threads)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * TEMPERATURE, rng=np.random.default_rng(1))
+    # half of it becomes potential energy
+    width = np.sqrt(2 * TEMPERATURE * units.kB * atoms.get_masses())[:, None]
+    atoms.set_momenta(width * np.random.default_rng(1).normal(size=(len(atoms), 3)))
     Stationary(atoms)
     return atoms
 

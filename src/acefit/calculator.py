@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from acefit.basis.compiled import compile_potential
@@ -79,6 +80,9 @@ class ACECalculator(Calculator):
             raise PotentialError(f"skin must be a length of at least 0 Angstrom, got {skin}")
         self.potential = potential
         self.threads = threads
+        self._e0 = np.zeros(len(chemical_symbols))
+        for element, energy in potential.e0.items():
+            self._e0[atomic_numbers.get(element, 0)] = energy
         self._compiled = compile_potential(potential, tables)
         self._x = self._compiled.layout.vector()
         self._coefficients = self._compiled.coefficients(self._x)
@@ -92,7 +96,7 @@ class ACECalculator(Calculator):
         assert self.atoms is not None
         structures, layout = self._skin_layout.follow(self.atoms, self.threads)
         result = predict_layout(self._compiled, self._coefficients, structures, layout, self.threads)
-        e0 = np.array([self.potential.e0.get(symbol, 0.0) for symbol in self.atoms.symbols])
+        e0 = self._e0[self.atoms.numbers]
         energy = (float(result.energies[0]) if len(result.energies) else 0.0) + float(e0.sum())
         self.results = {
             "energy": energy,

@@ -43,12 +43,12 @@ def test_pipeline__asks_for_what_each_job_needs_and_ends_at_the_same_potential(f
         )
     ]
     assert sorted(name for name, *_ in jobs) == sorted(
-        ["prepare_dataset_split_weights", "basis", *["neighborlists"] * 2, *["fit"] * 4, "finish_export_potential_predict_report"]
+        ["prepare_dataset_split_weights", "basis", *["neighborlists"] * 2, *["fit"] * 4, "finish_potential_predict_report"]
     )
     asked = {name: rest for name, *rest in jobs}
     # a group gets what its largest member needs, and the time of all one after the other
     assert asked["prepare_dataset_split_weights"] == [1, 2000, 180]
-    assert asked["finish_export_potential_predict_report"] == [16, 3000, 240]
+    assert asked["finish_potential_predict_report"] == [16, 3000, 180]
     assert asked["fit"] == [16, 800, 1440]
     name = "results/tiny/potential.yaml"
     assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()

@@ -8,6 +8,8 @@ rule export:
         f"{RUN}/logs/export.log",
     benchmark:
         f"{RUN}/benchmarks/export.tsv"
+    # Takes a second, less than a batch job waits in the queue
+    localrule: True
     conda:
         "../envs/acefit.yaml"
     threads: 1

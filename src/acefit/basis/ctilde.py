@@ -31,7 +31,7 @@ from acefit.basis.offered import (
 from acefit.errors import PotentialError
 from acefit.potential.model import Function
 
-MAX_PRODUCTS = 1_000_000
+MAX_PRODUCTS = 200_000
 MAX_COEFFICIENTS = 100_000_000
 """Tuples with sum 0 of one function, and of all its couplings together; order 6 with l = 4 has 59 thousand and 22 million."""
 
@@ -93,7 +93,7 @@ def tuples_of_products(ls: Sequence[int], codes: NDArray[np.int64]) -> NDArray[n
     return np.stack(np.unravel_index(codes, sizes), axis=1).astype(np.int64) - np.array(ls, dtype=np.int64)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def invariant_products(
     ls: tuple[int, ...], lint: tuple[int, ...], place: tuple[int, ...], alike: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
