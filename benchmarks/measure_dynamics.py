@@ -3,8 +3,8 @@
     python benchmarks/measure_dynamics.py [--potential results/silicon/potential.yaml] [--picoseconds 2] [--repeats 5] [--quick]
 
 The potential is that of the example (`make example`). Velocity Verlet with 1 fs from 300 K, after 0.2 ps that count for nothing.
-The drift is the slope of the total energy over time; beside it the largest deviation from the mean. Then the same calculator with
-one thread and with two in turn, some steps each.
+The drift is the slope of the total energy over time; beside it the largest deviation from the mean. Then the calculator with one
+thread and with two in turn, some steps each, for 64 atoms and for more.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Drift(NamedTuple):
     temperature: float
 
 
-def prepare(potential: Path, threads: int) -> Atoms:
-    """64 atoms of silicon with velocities."""
-    atoms = bulk("Si", cubic=True) * 2
+def prepare(potential: Path, threads: int, cells: int = 2) -> Atoms:
+    """Silicon with velocities, 8 atoms in each of cells^3 cubes."""
+    atoms = bulk("Si", cubic=True) * (cells, cells, cells)
     atoms.calc = ACECalculator(potential, threads)
     # half of it becomes potential energy
     width = np.sqrt(2 * TEMPERATURE * units.kB * atoms.get_masses())[:, None]
@@ -67,9 +67,9 @@ def measure_drift(atoms: Atoms, picoseconds: float, femtoseconds: float = 1.0) -
     return Drift(float(slope), float(np.abs(energies - energies.mean()).max()), float(found[:, 1].mean()))
 
 
-def measure_threads(potential: Path, repeats: int, steps: int) -> tuple[list[float], list[float]]:
+def measure_threads(potential: Path, repeats: int, steps: int, cells: int) -> tuple[list[float], list[float]]:
     """Seconds of some steps with one and with two threads, in turn."""
-    systems = [prepare(potential, threads) for threads in (1, 2)]
+    systems = [prepare(potential, threads, cells) for threads in (1, 2)]
     times: tuple[list[float], list[float]] = ([], [])
     for atoms in systems:
         run(atoms, 5, 1.0)
@@ -100,12 +100,13 @@ def main() -> int:
             f"{drift.largest:.1f} µeV/atom |",
             flush=True,
         )
-    one, two = measure_threads(options.potential, options.repeats, 10 if options.quick else STEPS_PER_TURN)
-    steps = 10 if options.quick else STEPS_PER_TURN
-    per_step = [f"{1e3 * np.median(times) / steps:.2f} ({1e3 * min(times) / steps:.2f})" for times in (one, two)]
-    gain = ratio(one, two)
-    print("\n| ms per step, one thread | two threads | one / two |\n|---|---|---|")
-    print(f"| {per_step[0]} | {per_step[1]} | {gain['median']:.2f} ({gain['minimum']:.2f}) |")
+    print("\n| atoms | ms per step, one thread | two threads | one / two |\n|---|---|---|---|")
+    for cells in (2, 4, 8):
+        steps = max(1, (10 if options.quick else STEPS_PER_TURN) * 8 // cells**3)
+        one, two = measure_threads(options.potential, options.repeats, steps, cells)
+        per_step = [f"{1e3 * np.median(times) / steps:.2f} ({1e3 * min(times) / steps:.2f})" for times in (one, two)]
+        gain = ratio(one, two)
+        print(f"| {8 * cells**3} | {per_step[0]} | {per_step[1]} | {gain['median']:.2f} ({gain['minimum']:.2f}) |", flush=True)
     return 0
 
 
