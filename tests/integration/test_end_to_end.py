@@ -60,6 +60,19 @@ def test_run__loss_falls_along_the_ladder_and_the_best_cycle_is_kept(finished):
     assert best[1] < best[0]
 
 
+def test_export__has_the_energies_of_the_potential_and_lammps_is_told_its_name(finished):
+    folder = finished / "results/tiny"
+    calculators = [ACECalculator(folder / name) for name in ("potential.yaml", "export/potential.yace")]
+    for atoms in read(finished / "copper.xyz", ":")[:3]:
+        found = []
+        for calculator in calculators:
+            atoms.calc = calculator
+            found.append((atoms.get_potential_energy(), atoms.get_forces()))
+        assert found[1][0] == pytest.approx(found[0][0], rel=1e-12, abs=1e-12)
+        np.testing.assert_allclose(found[1][1], found[0][1], atol=1e-12)
+    assert "pair_coeff      * * potential.yace Cu" in (folder / "export/lammps.in").read_text()
+
+
 def test_predictions__are_what_the_calculator_gives(finished):
     """The potential that is written is the one that was judged (tolerance: summation order)."""
     table = read_frame(finished / "results/tiny/predict/structures.parquet", "predicted_structures")
