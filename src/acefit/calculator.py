@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from acefit.basis.compiled import compile_potential
@@ -16,7 +17,7 @@ from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
 from acefit.evaluation.predict import predict_layout, project_compiled
 from acefit.evaluation.skin import SkinLayout
-from acefit.potential.bbasis import import_potential
+from acefit.potential.files import read_any
 from acefit.potential.model import Potential
 
 
@@ -26,7 +27,7 @@ class ACECalculator(Calculator):
     Parameters
     ----------
     potential : path or Potential
-        B-basis YAML file (of acefit or pacemaker), or a potential in memory.
+        B-basis (`.yaml`) or C-tilde (`.yace`) file, of acefit or pacemaker, or a potential in memory.
     threads : int, optional
         Threads to use; default all that numba may use. Results do not depend on it.
     skin : float
@@ -54,7 +55,8 @@ class ACECalculator(Calculator):
     -----
     Results: energy and free_energy (eV, equal), energies (per atom, eV), forces (eV/Angstrom), and for cells with a volume stress
     and stresses (per atom, they add up to the stress; eV/Angstrom^3, ASE's sign and Voigt order). Energies are on the fitted
-    scale: references are not added back.
+    scale: references are not added back, unless the potential has them as its E0 (`acefit.potential.model.Potential.e0`; the key
+    ``E0`` of a `.yace` file).
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]  # noqa: RUF012 - as ASE declares it
@@ -71,13 +73,16 @@ class ACECalculator(Calculator):
         """Read and compile the potential; parameters as described for the class."""
         super().__init__(**options)
         if not isinstance(potential, Potential):
-            potential = import_potential(potential)
+            potential = read_any(potential)
         if threads is not None and threads < 1:
             raise PotentialError(f"threads must be at least 1, got {threads}")
         if not 0.0 <= skin < np.inf:
             raise PotentialError(f"skin must be a length of at least 0 Angstrom, got {skin}")
         self.potential = potential
         self.threads = threads
+        self._e0 = np.zeros(len(chemical_symbols))
+        for element, energy in potential.e0.items():
+            self._e0[atomic_numbers.get(element, 0)] = energy
         self._compiled = compile_potential(potential, tables)
         self._x = self._compiled.layout.vector()
         self._coefficients = self._compiled.coefficients(self._x)
@@ -91,11 +96,12 @@ class ACECalculator(Calculator):
         assert self.atoms is not None
         structures, layout = self._skin_layout.follow(self.atoms, self.threads)
         result = predict_layout(self._compiled, self._coefficients, structures, layout, self.threads)
-        energy = float(result.energies[0]) if len(result.energies) else 0.0
+        e0 = self._e0[self.atoms.numbers]
+        energy = (float(result.energies[0]) if len(result.energies) else 0.0) + float(e0.sum())
         self.results = {
             "energy": energy,
             "free_energy": energy,
-            "energies": result.atomic_energies,
+            "energies": result.atomic_energies + e0,
             "forces": result.forces,
         }
         if np.isfinite(result.stresses).all():

@@ -35,6 +35,8 @@ from acefit.files import read_yaml, write_sealed, write_yaml
 from acefit.fit.adam import AdamState
 from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, content_digest
 from acefit.potential.bbasis_read import read_potential
+from acefit.potential.yace_read import read_yace
+from acefit.potential.yace_write import format_yace
 
 TESTS = Path(__file__).resolve().parents[1]
 SECONDS = 60
@@ -337,6 +339,12 @@ SQL_WORDS = (
     b"__ase_objtype__",
 )
 
+
+def _yace(folder: Path) -> list[bytes]:
+    """The demo potential in C-tilde form."""
+    return [format_yace(read_potential(TESTS / "data" / "demo.yaml").with_e0({"Al": -1.5})).encode()]
+
+
 TARGETS = {
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
     "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),
@@ -353,6 +361,7 @@ TARGETS = {
     "references": Target("f.csv", _read_references, lambda _: [b"# eV\nelement,energy\nCu,-3.7\nAl,1e-3\n"], (b'"', b"9" * 400)),
     "configuration": Target("input.yaml", load_config, _files("config"), YAML_WORDS),
     "potential": Target("p.yaml", read_potential, _files("data"), YAML_WORDS),
+    "C-tilde potential": Target("p.yace", read_yace, _yace, (*YAML_WORDS, b"  [0, 0]: ", b"[1, 1, -2]", b"ACE.jl")),
     "potential in rules": Target("q.yaml", _read_for_rules, _files("data"), YAML_WORDS),
     "artifact": Target("a.yaml", read_yaml, _artifact, YAML_WORDS),
     "evaluation log": Target("evaluations.log", _read_log, _log, (b"E", b"I", b"S", b"\xff" * 8)),

@@ -31,6 +31,8 @@ def test_run__leaves_all_artifacts(finished):
         "predict/structures.parquet",
         "predict/atoms.parquet",
         "report/summary.html",
+        "export/potential.yace",
+        "export/lammps.in",
         "predict/cost.yaml",
     ]
     files += [
@@ -41,7 +43,7 @@ def test_run__leaves_all_artifacts(finished):
         (folder,) = dataset.glob(f"{stage}-*")
         files += [folder / file, folder / f"logs/{stage}.log", folder / f"benchmarks/{stage}.tsv"]
     assert [file for file in files if not (results / file).is_file()] == []
-    stages = ["basis", "potential", "predict", "report"]
+    stages = ["basis", "potential", "export", "predict", "report"]
     stages += [f"fit/step-{s:02d}-cycle-{c:02d}" for s, c in FITS] + [f"select/step-{s:02d}" for s in (0, 1)]
     assert [stage for stage in stages if not (results / f"logs/{stage}.log").is_file()] == []
     assert [stage for stage in stages if not (results / f"benchmarks/{stage}.tsv").is_file()] == []
@@ -56,6 +58,19 @@ def test_run__loss_falls_along_the_ladder_and_the_best_cycle_is_kept(finished):
         assert (folder / f"select/step-{step:02d}/potential.yaml").read_bytes() == kept.read_bytes()
         best.append(min(losses))
     assert best[1] < best[0]
+
+
+def test_export__has_the_energies_of_the_potential_and_lammps_is_told_its_name(finished):
+    folder = finished / "results/tiny"
+    calculators = [ACECalculator(folder / name) for name in ("potential.yaml", "export/potential.yace")]
+    for atoms in read(finished / "copper.xyz", ":")[:3]:
+        found = []
+        for calculator in calculators:
+            atoms.calc = calculator
+            found.append((atoms.get_potential_energy(), atoms.get_forces()))
+        assert found[1][0] == pytest.approx(found[0][0], rel=1e-12, abs=1e-12)
+        np.testing.assert_allclose(found[1][1], found[0][1], atol=1e-12)
+    assert "pair_coeff      * * potential.yace Cu" in (folder / "export/lammps.in").read_text()
 
 
 def test_predictions__are_what_the_calculator_gives(finished):

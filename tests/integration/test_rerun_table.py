@@ -10,9 +10,9 @@ from workflow_runs import ROOT, planned, run, write_config, write_dataset
 pytestmark = pytest.mark.e2e
 
 # What Snakemake can see while the basis, a checkpoint, is still to be made
-AFTER_BASIS = {"potential": 1, "predict": 1, "report": 1}
+AFTER_BASIS = {"potential": 1, "export": 1, "predict": 1, "report": 1}
 LADDER = "results/tiny/basis/ladder.yaml"
-AFTER_FIT = {"fit": 4, "select": 2, "potential": 1, "predict": 1, "report": 1}
+AFTER_FIT = {"fit": 4, "select": 2, "potential": 1, "export": 1, "predict": 1, "report": 1}
 
 
 def table_lines():
@@ -50,6 +50,10 @@ def test_fit_settings__rerun_fit_and_after(finished, tmp_path, changes):
     assert dry(finished, tmp_path, {"fit": changes}).jobs == AFTER_FIT
 
 
+def test_export__reruns_alone(finished, tmp_path):
+    assert dry(finished, tmp_path, {"export": {"e0": "references"}}).jobs == {"export": 1}
+
+
 def test_weighting__reruns_weights_fit_and_after(finished, tmp_path):
     assert dry(finished, tmp_path, {"fit": {"weighting": {"DElow": 0.5}}}).jobs == {"weights": 1, **AFTER_FIT}
 
@@ -82,7 +86,7 @@ def test_fit_cycles__chain_of_one_step(own_copy, tmp_path):
     done = run(own_copy, write_config(tmp_path, {"name": "chain", "fit": fit}), "results/chain/select/step-00/potential.yaml")
     assert done.code == 0, done.text
     answer = planned(own_copy, write_config(tmp_path, {"name": "chain", "fit": {**fit, "fit_cycles": 4}}))
-    assert answer.jobs == {"fit": 2, "select": 1, "potential": 1, "predict": 1, "report": 1}
+    assert answer.jobs == {"fit": 2, "select": 1, "potential": 1, "export": 1, "predict": 1, "report": 1}
     assert answer.fits == [(0, 2), (0, 3)]
 
 
@@ -91,7 +95,7 @@ def test_ladder__one_more_step_leaves_earlier_ones_alone(own_copy, tmp_path):
     config = write_config(tmp_path, {"potential": {"functions": {"ALL": longer}}})
     assert run(own_copy, config, LADDER).jobs == {"basis": 1}
     answer = planned(own_copy, config)
-    assert answer.jobs == {"fit": 2, "select": 1, "potential": 1, "predict": 1, "report": 1}
+    assert answer.jobs == {"fit": 2, "select": 1, "potential": 1, "export": 1, "predict": 1, "report": 1}
     assert answer.fits == [(2, 0), (2, 1)]
 
 
@@ -138,4 +142,4 @@ def test_dataset_touched__reruns_nothing(own_copy, tmp_path):
 
 
 def test_table__has_a_test_for_every_line():
-    assert len(table_lines()) == 12
+    assert len(table_lines()) == 13

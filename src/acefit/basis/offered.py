@@ -24,8 +24,8 @@ INDEPENDENT = 1e-9
 Coupling = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def equality_pattern(slots: Sequence[tuple[object, int]]) -> tuple[int, ...]:
-    """Rank of each sorted slot (element, n) among the distinct ones: (Al,1)(Al,1)(Al,3) gives (0, 0, 1)."""
+def equality_pattern(slots: Sequence[tuple[object, ...]]) -> tuple[int, ...]:
+    """Rank of each sorted slot, such as (element, n), among the distinct ones: (Al,1)(Al,1)(Al,3) gives (0, 0, 1)."""
     pattern = [0]
     for previous, slot in pairwise(slots):
         pattern.append(pattern[-1] + (slot != previous))
@@ -76,7 +76,7 @@ def independent_couplings(ls: tuple[int, ...], alike: tuple[int, ...]) -> tuple[
     basis: NDArray[np.float64] = np.zeros((n_wanted, int(merged.max()) + 1))
     for lint in admissible_couplings(ls):
         vector: NDArray[np.float64] = np.zeros(basis.shape[1])
-        np.add.at(vector, merged, _coefficients(ls, lint, ms))
+        np.add.at(vector, merged, coupling_coefficients(ls, lint, ms))
         vector[np.abs(vector) < DROP] = 0.0
         norm = np.linalg.norm(vector)
         if norm == 0.0:
@@ -132,12 +132,17 @@ def _symmetric_power(l: int, power: int) -> NDArray[np.int64]:
     return counts[power]
 
 
-def _merged_products(ls: tuple[int, ...], alike: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All m-tuples with sum 0, shape (order, n), and for each the number of the product it becomes when slots are sorted."""
+def zero_sum_tuples(ls: Sequence[int]) -> NDArray[np.int64]:
+    """All m-tuples with sum 0 within the momenta, shape (order, n); order 2 or more."""
     grids = np.meshgrid(*[np.arange(-l, l + 1) for l in ls[1:]], indexing="ij")
     others = [grid.ravel() for grid in grids]
     ms = np.stack([-np.sum(others, axis=0), *others])
-    ms = ms[:, np.abs(ms[0]) <= ls[0]]
+    return ms[:, np.abs(ms[0]) <= ls[0]]
+
+
+def _merged_products(ls: tuple[int, ...], alike: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All m-tuples with sum 0, shape (order, n), and for each the number of the product it becomes when slots are sorted."""
+    ms = zero_sum_tuples(ls)
     labels = np.array(alike)
     ordered = ms.copy()
     for label in np.unique(labels):
@@ -148,8 +153,8 @@ def _merged_products(ls: tuple[int, ...], alike: tuple[int, ...]) -> tuple[NDArr
     return ms, np.unique(codes, return_inverse=True)[1]
 
 
-def _coefficients(ls: tuple[int, ...], lint: tuple[int, ...], ms: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Generalised Clebsch-Gordan coefficient of each m-tuple."""
+def coupling_coefficients(ls: tuple[int, ...], lint: tuple[int, ...], ms: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Generalised Clebsch-Gordan coefficient of each m-tuple with sum 0, shape (order, n)."""
     momenta = tree_momenta(ls, lint)
     sums = list(ms)
     values = np.ones(ms.shape[1])

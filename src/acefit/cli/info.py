@@ -11,17 +11,17 @@ from acefit.cli.output import Json, print_json, print_pairs, print_table
 
 
 def info(
-    potentials: Annotated[list[Path], typer.Argument(help="Potential files.", metavar="POTENTIAL...")],
+    potentials: Annotated[list[Path], typer.Argument(help="Potential files, .yaml or .yace.", metavar="POTENTIAL...")],
     as_json: Json = False,
 ) -> None:
     """Say what is in a potential: elements, cutoffs, embeddings, functions and parameters.
 
     Example: [bold]acefit info results/silicon/potential.yaml[/]
     """
-    from acefit.potential.bbasis import import_potential
     from acefit.potential.description import describe
+    from acefit.potential.files import read_any
 
-    descriptions: dict[str, Any] = {str(path): describe(import_potential(path)) for path in potentials}
+    descriptions: dict[str, Any] = {str(path): describe(read_any(path)) for path in potentials}
     if as_json:
         print_json(descriptions)
         return

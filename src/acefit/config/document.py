@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from acefit.config import data_section, fit_section, model, potential_section
+from acefit.config import data_section, export_section, fit_section, model, potential_section
 from acefit.config.document_examples import EXAMPLES
 from acefit.config.fields import Section
 from acefit.config.schema_text import Node, describe, resolved, schema
@@ -46,6 +46,7 @@ SECTIONS: tuple[tuple[str, str, type[Section]], ...] = (
     ("Weighting: from a file", "fit.weighting", fit_section.ExternalWeightingPolicy),
     ("Weighting: uniform", "fit.weighting", fit_section.UniformWeightingPolicy),
     ("Backend", "backend", fit_section.BackendSection),
+    ("Export", "export", export_section.ExportSection),
 )
 
 

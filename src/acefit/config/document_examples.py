@@ -73,4 +73,7 @@ fit:
     "Backend": """
 backend: {display_step: 50}
 """,
+    "Export": """
+export: {e0: references}              # total energies in LAMMPS
+""",
 }

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from acefit.config.data_section import DataInput
+from acefit.config.export_section import ExportSection
 from acefit.config.fields import Name, Positive, Section, Seed, key
 from acefit.config.fit_section import BackendSection, FitSection
 from acefit.config.potential_section import PotentialSection, SingleElementPotential
@@ -50,6 +51,7 @@ class Config(Section):
     data: DataInput = key(..., "Datasets")
     fit: FitSection = key(FitSection(), "How the parameters are fitted")
     backend: BackendSection = key(BackendSection(), "How energies are evaluated")
+    export: ExportSection = key(ExportSection(), "What is written for other programs", ours=True)
     runs: Annotated[Changes | Name | None, Field(union_mode="left_to_right")] = key(
         None,
         "Several runs in one: for each name the keys (dotted, such as `fit.maxiter`) whose values differ from this file; or a "

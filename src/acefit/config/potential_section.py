@@ -116,7 +116,7 @@ class PotentialDefinition(StartingPoint):
 class PotentialFile(StartingPoint):
     """A potential read from a file; a plain file name is the same as `{filename: ...}`."""
 
-    filename: Name = key(..., "Potential file (B-basis YAML)")
+    filename: Name = key(..., "Potential file (B-basis `.yaml` or C-tilde `.yace`)")
     reset: bool = key(False, "Keep the shape only: function coefficients 0, radial functions equal to the base functions")
     deltaSplineBins: Positive | None = key(None, f"{DELTA_SPLINE_BINS} (default: that of the file)", unit="Angstrom")
 

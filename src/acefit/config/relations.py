@@ -29,6 +29,7 @@ def relation_problems(config: Config) -> list[Problem]:
         potential_problems,
         _data_problems,
         _reference_problems,
+        _export_problems,
         _weighting_problems,
         _options_problems,
         _fit_problems,
@@ -54,6 +55,14 @@ def _reference_problems(config: Config) -> Iterator[Problem]:
     for symbol in reference if isinstance(reference, dict) else ():
         if symbol not in (*SYMBOLS, "shift"):
             yield Problem((*here, symbol), f"must be a chemical symbol or 'shift'{nearest(symbol, (*SYMBOLS, 'shift'))}")
+
+
+def _export_problems(config: Config) -> Iterator[Problem]:
+    """What would stop the run only when all fits are done."""
+    starts_from_file = not isinstance(config.basis, PotentialDefinition) or config.basis.initial_potential is not None
+    if config.export.e0 == "references" and config.data.reference_energy is None and not starts_from_file:
+        message = "needs data.reference_energy: data with corrected energies do not say what was subtracted"
+        yield Problem(("export", "e0"), message)
 
 
 def _weighting_problems(config: Config) -> Iterator[Problem]:

@@ -28,7 +28,9 @@ Plain = dict[str, Any]
 
 UNTELLING_NAMES = ("config", "input")
 PERTURBATIONS = ("noise_relative_sigma", "noise_absolute_sigma", "randomize_func_coeffs")
-_RCUT = re.compile(r"\brcutij:\s*([-+.\deE]+)")
+# In B-basis (.yaml) and C-tilde (.yace) files
+_RCUT = re.compile(r"\brcut(?:ij)?:\s*([-+.\deE]+)")
+_LISTED = re.compile(r"^elements:\s*\[([^\]]*)\]", re.MULTILINE)
 _SPECIES = re.compile(r"\bspeciesblock:\s*['\"]?([A-Z][a-z]?)\b")
 _METADATA = re.compile(r"^metadata:.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -80,9 +82,9 @@ def neighbor_cutoff(config: Config) -> float:
         try:
             found = [float(text) for text in _RCUT.findall(_text(path))]
         except ValueError as error:
-            raise ConfigError(f"{path}: a cutoff (rcutij) is not a number: {error}") from error
+            raise ConfigError(f"{path}: a cutoff (rcutij or rcut) is not a number: {error}") from error
         if not found:
-            raise ConfigError(f"{path}: no bond (rcutij) in this file; is it a B-basis potential?")
+            raise ConfigError(f"{path}: no bond (rcutij or rcut) in this file; is it a potential?")
         cutoffs += found
     return max(cutoffs)
 
@@ -99,7 +101,9 @@ def potential_elements(config: Config) -> list[str]:
     """Elements of the potential, those of its files included, so that structures with others are noticed when they are read."""
     elements = set(config.basis.elements) if isinstance(config.basis, PotentialDefinition) else set()
     for path in potential_files(config):
-        elements.update(_SPECIES.findall(_text(path)))
+        text = _text(path)
+        elements.update(_SPECIES.findall(text))
+        elements.update(symbol.strip(" '\"") for listed in _LISTED.findall(text) for symbol in listed.split(","))
     return sorted(elements)
 
 
@@ -317,6 +321,11 @@ def select_params(config: Config) -> Plain:
 def potential_params(config: Config) -> Plain:
     """What is done to the selected potential: core repulsion and metadata."""
     return {"repulsion": config.fit.repulsion, "metadata": config.metadata}
+
+
+def export_params(config: Config) -> Plain:
+    """What the potential for other programs has beside that of the run."""
+    return {"e0": config.export.e0}
 
 
 def predict_params(config: Config) -> Plain:

@@ -415,10 +415,11 @@ def _rows_of_parquet(path: Path, options: ReadingOptions) -> Iterator[Rows]:
     """Read our table `structures`, with the table `atoms` that lies beside it as ``atoms.parquet``."""
     dataset = open_dataset(path, path.with_name("atoms.parquet"))
     bounds = consecutive_ranges(dataset.atoms_per_structure, ATOMS_AT_ONCE)
-    yield lambda: (row for part in dataset.parts(bounds) for row in _rows_of_dataset(part, options.group_key))
+    yield lambda: (row for part in dataset.parts(bounds) for row in rows_of_dataset(part, options.group_key))
 
 
-def _rows_of_dataset(dataset: Dataset, group_key: str) -> Iterator[Row]:
+def rows_of_dataset(dataset: Dataset, group_key: str) -> Iterator[Row]:
+    """Structures of a dataset as bare atoms with all that is known about them under the names that readers look for."""
     structures = dataset.structures
     for s in range(structures.n_structures):
         atoms = slice(structures.offsets[s], structures.offsets[s + 1])

@@ -127,7 +127,7 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
         bonds=_bonds(raw),
         blocks=tuple(_block(block, embeddings[block.elements[0]].ndensity, prepared) for block in raw),
         delta_spline_bins=bins,
-        metadata=_metadata(root.get("metadata", ""), source),
+        metadata=read_metadata(root.get("metadata", ""), source),
         auxdata=_auxdata(root.get("auxdata", ""), source),
     )
     check_potential(potential, source)
@@ -249,7 +249,7 @@ def _bond(block: _RawBlock, core: tuple[tuple[float, float], str, float, float])
         radparameters=to_floats(_required(block, "radparameters"), f"{where}: radparameters"),
         rcut=to_float(_required(block, "rcutij"), f"{where}: rcutij"),
         dcut=to_float(_required(block, "dcutij"), f"{where}: dcutij"),
-        crad=_crad(_required(block, "radcoefficients"), sizes[0], sizes[1], sizes[2], where),
+        crad=to_crad(_required(block, "radcoefficients"), sizes[0], sizes[1], sizes[2], where),
         rcut_in=core[2],
         dcut_in=core[3],
         inner_cutoff_type=core[1],
@@ -258,7 +258,7 @@ def _bond(block: _RawBlock, core: tuple[tuple[float, float], str, float, float])
     )
 
 
-def _crad(value: Any, n_max: int, l_max: int, k_max: int, where: str) -> NDArray[np.float64]:
+def to_crad(value: Any, n_max: int, l_max: int, k_max: int, where: str) -> NDArray[np.float64]:
     """Radial coefficients [n, l, k]; larger nested lists are cut, flat lists have k slowest, then n, then l."""
     what = f"{where}: radcoefficients"
     rows = to_list(value, what)
@@ -393,7 +393,7 @@ def _check_membership(function: Function, block: _RawBlock, ndensity: int, where
         raise PotentialError(f"{where}: element {elements[0]} has {ndensity} densities, but c has {len(function.coeffs)} numbers")
 
 
-def _metadata(value: Any, source: str) -> dict[str, str]:
+def read_metadata(value: Any, source: str) -> dict[str, str]:
     """Metadata as the texts that stand in the file."""
     entries = to_map(value, f"{source}: metadata")
     return {key: to_text(text, f"{source}: metadata {key}") for key, text in entries.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 from acefit.basis.expansion import build_target
 from acefit.basis.keys import as_float, check_keys
 from acefit.errors import ConfigError, PotentialError
-from acefit.potential.bbasis import import_potential
 from acefit.potential.checks import check_potential
+from acefit.potential.files import read_any
 from acefit.potential.model import Block, Bond, Potential
 from acefit.potential.shapes import delta_crad, shape_of
+
+log = logging.getLogger(__name__)
 
 FILE_KEYS = ("filename", "reset", "deltaSplineBins", "initial_potential", "overwrite_blocks_from_initial_bbasis")
 
@@ -46,17 +49,25 @@ def resolve_potential(
     if isinstance(setting, Potential):
         return setting, _initial(initial_potential)
     if isinstance(setting, str | Path):
-        return import_potential(setting), _initial(initial_potential)
+        return _read(setting), _initial(initial_potential)
     if not isinstance(setting, Mapping):
         raise ConfigError(f"potential: expected a file name or a map of settings, got {setting!r}")
     initial = _initial(initial_potential or setting.get("initial_potential"))
     if "filename" not in setting:
         return build_target(setting, seed, initial), initial
     check_keys(setting, FILE_KEYS, "potential")
-    target = import_potential(str(setting["filename"]))
+    target = _read(str(setting["filename"]))
     if setting.get("deltaSplineBins") is not None:
         target = replace(target, delta_spline_bins=as_float(setting["deltaSplineBins"], "potential.deltaSplineBins"))
     return (reset_coefficients(target) if setting.get("reset") else target), initial
+
+
+def _read(path: str | Path) -> Potential:
+    """Potential of a file without its E0: a fit has references of its own, and energies on their scale."""
+    potential = read_any(path)
+    if any(potential.e0.values()):
+        log.warning("%s: its E0 is not used, energies are fitted relative to data.reference_energy", path)
+    return potential.with_e0({})
 
 
 def _initial(setting: Any) -> Potential | None:
@@ -68,7 +79,7 @@ def _initial(setting: Any) -> Potential | None:
     names = [setting] if isinstance(setting, str | Path) else setting
     if not isinstance(names, list | tuple) or not all(isinstance(name, str | Path) for name in names):
         raise ConfigError(f"potential.initial_potential: expected a file name or a list of file names, got {setting!r}")
-    return concatenate([import_potential(name) for name in names], [str(name) for name in names])
+    return concatenate([_read(name) for name in names], [str(name) for name in names])
 
 
 def concatenate(potentials: Sequence[Potential], names: Sequence[str]) -> Potential:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from acefit.errors import PotentialError
 
 NO_CORE = (0.0, 0.0)
+E0_PREFIX = "E0_"
+"""Names of entries in `auxdata: _double` that are energies of isolated atoms."""
 
 
 class Function(NamedTuple):
@@ -122,6 +124,11 @@ class Block:
         return len(self.elements)
 
 
+def e0_entries(energies: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Form in which `auxdata` keeps energies per atom (`Potential.e0`)."""
+    return {"_double": {E0_PREFIX + element: float(energy) for element, energy in energies.items()}} if energies else {}
+
+
 def pair_key(a: str, b: str) -> tuple[str, str]:
     """Key of the unordered pair."""
     return (a, b) if a <= b else (b, a)
@@ -166,6 +173,23 @@ class Potential:
     def n_functions(self) -> int:
         """Number of functions that take part."""
         return sum(1 for _ in self.functions())
+
+    @property
+    def e0(self) -> dict[str, float]:
+        """Energy per atom of an element that is not part of the expansion (eV), element -> energy; empty without any.
+
+        It comes from the key `E0` of a `.yace` file and is kept in `auxdata` (`_double`: `E0_Al`), which a B-basis file carries.
+        `acefit.calculator` adds it; fits and predictions, which are on the fitted scale, do not.
+        """
+        entries = self.auxdata.get("_double", {})
+        return {element: float(entries[E0_PREFIX + element]) for element in self.elements if E0_PREFIX + element in entries}
+
+    def with_e0(self, energies: Mapping[str, float]) -> Potential:
+        """Copy with other energies per atom; without any where they are empty."""
+        kept = {name: v for name, v in self.auxdata.get("_double", {}).items() if not name.startswith(E0_PREFIX)}
+        kept |= e0_entries(energies).get("_double", {})
+        others = {kind: values for kind, values in self.auxdata.items() if kind != "_double"}
+        return replace(self, auxdata={**others, **({"_double": kept} if kept else {})})
 
     def with_metadata(self, **entries: str) -> Potential:
         """Copy with added or replaced metadata."""

@@ -19,8 +19,20 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _PLAIN = re.compile(r"[A-Za-z0-9_.+][A-Za-z0-9_.+/-]*(?:[ :][A-Za-z0-9_.+/-]+)*")
 
 
-def load_text(text: str, source: str) -> Any:
-    """Nested dicts and lists of strings.
+class _SequenceKeyLoader(_LOADER):  # type: ignore[misc, valid-type]
+    """Reads keys that are lists of texts, such as `[0, 1]:`, as tuples."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Map of a node; a list within a key cannot be hashed, which is an error."""
+        pairs = []
+        for key, value in node.value:
+            made = self.construct_object(key, deep=True)
+            pairs.append((tuple(made) if isinstance(made, list) else made, self.construct_object(value, deep=deep)))
+        return dict(pairs)
+
+
+def load_text(text: str, source: str, sequence_keys: bool = False) -> Any:
+    """Nested dicts and lists of strings; with `sequence_keys` lists of strings may be keys, and become tuples.
 
     Raises
     ------
@@ -30,7 +42,8 @@ def load_text(text: str, source: str) -> Any:
     try:
         with bounded_memory(source, PotentialError):
             check_yaml(text)
-            return yaml.load(text, Loader=_LOADER)  # BaseLoader: strings, lists and dicts only
+            # BaseLoader: strings, lists and dicts only
+            return yaml.load(text, Loader=_SequenceKeyLoader if sequence_keys else _LOADER)
     except (yaml.YAMLError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise PotentialError(f"{source}: not readable as YAML ({reason})") from None

@@ -84,3 +84,23 @@ def test_reference_energy__names_what_is_valid():
 def test_notices__say_where_radial_functions_of_a_pair_belong(spec, is_said):
     words = "fit.trainable_parameters: .* trains functions only; the radial functions of the pair belong to AlNi"
     assert [bool(re.match(words, notice)) for notice in notices({"trainable_parameters": spec})] == [True] * is_said
+
+
+DEFINITION = {
+    "elements": ["Cu"],
+    "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}},
+    "bonds": {"ALL": {"radbase": "SBessel", "radparameters": [5], "rcut": 5, "dcut": 0.01}},
+    "functions": {"ALL": {"nradmax_by_orders": [2], "lmax_by_orders": [0]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("potential", "reference", "is_wrong"),
+    [(DEFINITION, None, True), (DEFINITION, "auto", False), ("a.yaml", None, False)],
+    ids=["absent", "given", "in the file"],
+)
+def test_relation_problems__export_needs_references_before_anything_runs(potential, reference, is_wrong):
+    data = {"filename": "a.xyz", **({"reference_energy": reference} if reference else {})}
+    config = Config.model_validate({"potential": potential, "data": data, "export": {"e0": "references"}})
+    paths = [problem.path for problem in relation_problems(config)]
+    assert (("export", "e0") in paths) == is_wrong

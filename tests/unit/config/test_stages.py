@@ -65,6 +65,7 @@ SUBSETS = {
     "first": lambda config: stages.fit_params(config, 0),
     "select": stages.select_params,
     "potential": stages.potential_params,
+    "export": stages.export_params,
     "predict": stages.predict_params,
 }
 FITS = {"fit", "first"}
@@ -84,6 +85,7 @@ FITS = {"fit", "first"}
         ({"fit__callbacks": "a.b"}, FITS),
         ({"backend__display_step": 3}, FITS),
         ({"backend__tables": True}, FITS | {"predict"}),
+        ({"export__e0": "references", "data__reference_energy": "auto"}, {"export", "dataset"}),
         ({"fit__fit_cycles": 4}, set()),
         ({"fit__fit_cycles": 4, "fit__noise_relative_sigma": 0.1}, {"fit"}),
         ({"fit__fit_cycles": 4, "fit__randomize_func_coeffs": 0.1}, {"fit", "select"}),
@@ -223,9 +225,17 @@ def test_neighbor_cutoff__counts_potential_files():
     assert stages.neighbor_cutoff(config_with(potential__initial_potential="old.yaml")) == 7.25
 
 
+def test_potential_files__of_either_kind_say_cutoff_and_elements():
+    lines = 'elements: [Al, "No"]\nbonds:\n  [0, 0]: {rcut: 5.5, rcut_in: 9}\n  [0, 1]: {rcut: 7.75, dcut: 0.1}\n'
+    Path("start.yace").write_text(lines, encoding="utf-8")
+    config = config_with(potential="start.yace")
+    assert stages.neighbor_cutoff(config) == 7.75
+    assert stages.potential_elements(config) == ["Al", "No"]
+
+
 def test_neighbor_cutoff__explains_foreign_files():
     Path("empty.yaml").write_text("a: 1\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"empty\.yaml: no bond \(rcutij\) in this file; is it a B-basis potential\?"):
+    with pytest.raises(ConfigError, match=r"empty\.yaml: no bond \(rcutij or rcut\) in this file; is it a potential\?"):
         stages.neighbor_cutoff(config_with(potential="empty.yaml"))
 
 
@@ -318,7 +328,7 @@ def test_run_name__without_file_is_that_of_the_folder(tmp_path):
     ("content", "message"),
     [
         (b"\xff", "cannot be read as a potential file"),
-        (b"rcutij: 1e-e\n", r"a cutoff \(rcutij\) is not a number"),
+        (b"rcutij: 1e-e\n", r"a cutoff \(rcutij or rcut\) is not a number"),
     ],
 )
 def test_neighbor_cutoff__names_potentials_it_cannot_read(tmp_path, content, message):

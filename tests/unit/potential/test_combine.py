@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ from acefit.potential.bbasis import format_potential, parse_potential, read_pote
 from acefit.potential.combine import concatenate, reset_coefficients, resolve_potential
 from acefit.potential.parameters import parameter_vector
 from acefit.potential.shapes import delta_crad, shape_of
+from acefit.potential.yace_write import write_yace
 from bases import BONDS, EMBEDDINGS, TWO_ELEMENTS, section, shape
+from models import random_potential
 
 
 @pytest.fixture
@@ -140,3 +143,13 @@ def test_reset_coefficients__keeps_shape_and_marks():
     potential = reset_coefficients(read_potential(TWO_ELEMENTS))
     assert potential.blocks[1].functions[1].skip
     assert parameter_vector(potential).size == 49
+
+
+def test_resolve_potential__starts_from_a_c_tilde_file_without_its_e0(tmp_path, caplog):
+    potential = random_potential(1).with_e0({"Al": -1.5})
+    write_yace(potential, tmp_path / "a.yace")
+    with caplog.at_level(logging.WARNING):
+        target, initial = resolve_potential(str(tmp_path / "a.yace"), initial_potential=str(tmp_path / "a.yace"))
+    assert target.e0 == initial.e0 == {}
+    assert target.n_functions == initial.n_functions == potential.n_functions
+    assert "its E0 is not used" in caplog.text

@@ -1,12 +1,14 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from acefit.errors import PotentialError
 from acefit.potential.bbasis import format_potential, read_potential
-from acefit.potential.model import Block, Bond, Embedding, Function, Potential, pair_key
+from acefit.potential.model import Block, Bond, Embedding, Function, Potential, e0_entries, pair_key
 from bases import TWO_ELEMENTS
+from models import random_potential
 
 
 def bond(crad):
@@ -68,3 +70,15 @@ def test_potential__is_complete_after_pickling():
     assert format_potential(copy, canonical=False) == format_potential(potential, canonical=False)
     bond = copy.bonds["Cu", "O"]
     assert (bond.rcut_in, bond.dcut_in, bond.inner_cutoff_type) == (1.75, 0.2, "distance")
+
+
+def test_potential__keeps_e0_in_its_auxdata():
+    potential = replace(random_potential(2), auxdata={"_double": {"mine": 1.0}, "_int": {"n": 2}})
+    assert potential.e0 == {}
+    with_e0 = potential.with_e0({"Al": -1.5})
+    assert with_e0.e0 == {"Al": -1.5}
+    assert with_e0.auxdata == {"_double": {"mine": 1.0, "E0_Al": -1.5}, "_int": {"n": 2}}
+    assert with_e0.with_e0({"Cu": 2.0}).e0 == {"Cu": 2.0}
+    assert with_e0.with_e0({}).auxdata == potential.auxdata
+    assert random_potential(1).with_e0({}).auxdata == {}
+    assert e0_entries({}) == {}

@@ -111,3 +111,11 @@ def test_quote__is_read_back_exactly(text):
 def test_quote__leaves_simple_texts_plain():
     assert quote("0.2.7+172.gd1c213a") == "0.2.7+172.gd1c213a"
     assert quote("2021-05-15 10:56:15.281954") == "2021-05-15 10:56:15.281954"
+
+
+def test_load_text__reads_sequences_as_keys_where_they_are_wanted():
+    text = "bonds:\n  [0, 1]: {rcut: 5, list: [1, [2]]}\n  a: b\n"
+    assert load_text(text, "here", sequence_keys=True) == {"bonds": {("0", "1"): {"rcut": "5", "list": ["1", ["2"]]}, "a": "b"}}
+    for refused, wanted in ((text, False), ("[[0], 1]: 2", True), ("{a: b}: 2", True)):
+        with pytest.raises(PotentialError, match="here: not readable as YAML"):
+            load_text(refused, "here", sequence_keys=wanted)
