@@ -1,0 +1,3 @@
+"""stub"""
+def status() -> None:
+    """Example: x"""
