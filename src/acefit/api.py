@@ -1,6 +1,6 @@
 """The Python interface: what `import acefit` offers, on top of the functions that the pipeline uses.
 
-Names of this module are names of the package: `acefit.fit_potential`, `acefit.read_potential`, ...; they are loaded when first asked for.
+Names of this module are names of the package, such as `acefit.fit_potential`; they are loaded when first asked for.
 """
 
 from __future__ import annotations
@@ -69,11 +69,8 @@ def build_potential(config: Mapping[str, Any] | str | Path) -> Potential:
     ConfigError
         One listing of all problems.
     """
-    if isinstance(config, str | Path):
-        checked = load_config(config)
-    else:
-        # Not read: a configuration without data could not be checked
-        checked = validate_config({"data": "none", **config})
+    # The data are not read; a configuration without any could not be checked
+    checked = load_config(config) if isinstance(config, str | Path) else validate_config({"data": "none", **config})
     settings = stages.basis_params(checked)
     return resolve_potential(settings["potential"], settings["seed"])[0]
 
@@ -88,7 +85,7 @@ def fit_potential(
 ) -> FitResult:
     """Fit a potential in this process, without Snakemake; the result is that of the pipeline with the same configuration.
 
-    Nothing is kept from one call to the next: for long fits, restarts after an interruption and several runs there is the pipeline.
+    Nothing is kept from one call to the next: long fits, interrupted ones and several runs are for the pipeline.
 
     Parameters
     ----------

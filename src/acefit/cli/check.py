@@ -92,4 +92,8 @@ def _print_run(name: str, run: Any, measured: bool) -> None:
 
 
 def _basis(measured: bool) -> str:
-    return "estimate, from evaluations timed here" if measured else "estimate for the machine of docs/performance.md; --measure times this one"
+    return (
+        "estimate, from evaluations timed here"
+        if measured
+        else "estimate for the machine of docs/performance.md; --measure times this one"
+    )

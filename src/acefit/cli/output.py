@@ -24,7 +24,9 @@ WIDE = 200
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")]
 Configuration = Annotated[
     Path | None,
-    typer.Argument(help="Configuration file; default: input.yaml, config.yaml or config/config.yaml of this folder.", metavar="[CONFIG]"),
+    typer.Argument(
+        help="Configuration file; default: input.yaml, config.yaml or config/config.yaml of this folder.", metavar="CONFIG"
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")]
 

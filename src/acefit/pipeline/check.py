@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from acefit.config import stages
 from acefit.config.model import Config
 from acefit.config.runs import Runs
-from acefit.errors import AcefitError
+from acefit.errors import AcefitError, DataError
 from acefit.files import read_yaml
 from acefit.fit.callbacks import load_callbacks
-from acefit.pipeline.folders import DATASET, Place
+from acefit.pipeline.folders import DATASET
 from acefit.pipeline.sizes import RunSize, TimeEstimate, estimate_fit_memory, estimate_time, measure_run, measure_speed
 from acefit.pipeline.stepwise import Run, Say, make_basis, make_dataset, make_weights
 from acefit.workflow import available_threads
@@ -55,9 +55,7 @@ class CheckReport(NamedTuple):
     runs: dict[str, RunReport]
 
 
-def check_runs(
-    table: Runs, *, threads: int | None = None, measure: bool = False, say: Say = lambda text: None
-) -> CheckReport:
+def check_runs(table: Runs, *, threads: int | None = None, measure: bool = False, say: Say = lambda text: None) -> CheckReport:
     """Make the stages before the fits of all runs in a temporary folder, and collect everything that is wrong.
 
     Parameters
@@ -74,7 +72,7 @@ def check_runs(
         for name, config in table.configs.items():
             found = list(_hindrances(config))
             if not found:
-                run = Run(Place.of(Path(temporary), name, config), config)
+                run = Run.of(Path(temporary), name, config)
                 found = _make(run, say)
             problems |= dict.fromkeys(found)
             if not found:
@@ -122,7 +120,11 @@ def _read_data(run: Run, problems: list[str]) -> None:
     """Read the data; all structures that cannot be used are problems, unless they may be left out."""
     if run.dataset()[0].exists():
         return
-    make_dataset(run, on_bad_structure="leave_out")
+    try:
+        make_dataset(run, on_bad_structure="leave_out")
+    except DataError:
+        # what is wrong with the first structure says more than that none remains
+        make_dataset(run)
     left_out = read_yaml(run.place.path(f"{DATASET}/references.yaml"))["left_out"]
     if run.config.data.on_bad_structure == "stop" and left_out:
         bad = [f"{item['source']}, structure {item['row']} ({item['name']}): {item['reason']}" for item in left_out]

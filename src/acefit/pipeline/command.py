@@ -13,7 +13,7 @@ from acefit.errors import ConfigError
 from acefit.workflow import PACKAGE, available_threads
 
 INSTALLED = "_repository"
-"""Folder in the installed package with what the repository has outside of it: Snakefile, workflow, profiles, default configuration."""
+"""Folder in a built package with what the repository has outside of it: Snakefile, workflow, profiles, configuration."""
 
 
 def workflow_folder(package: Path = PACKAGE) -> Path:

@@ -1,6 +1,6 @@
 """Where the files of a run are, for the workflow and for whatever looks at its results; light, since rules import it.
 
-Patterns are relative to the folder in which the pipeline runs. A run is `<name>`, or `<name>/<run>` where a configuration has several.
+Patterns are relative to the folder of the pipeline. A run is `<name>`, or `<name>/<run>` where a configuration has several.
 """
 
 from __future__ import annotations

@@ -122,9 +122,7 @@ def fit_in_memory(
         finished = read_finished(run)
     best = finished.cycles[finished.cycles["is_selected"] & (finished.cycles["subset"] == "train")]
     loss = float(best.sort_values("ladder_step")["loss"].iloc[-1])
-    return FitResult(
-        finished.potential, loss, finished.metrics, finished.cycles, finished.predictions, run.config, finished
-    )
+    return FitResult(finished.potential, loss, finished.metrics, finished.cycles, finished.predictions, run.config, finished)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How large a run is: structures, atoms, pairs, functions, parameters, ladder steps and fits; its memory and its time, estimated."""
+"""How large a run is: structures, atoms, pairs, functions, ladder steps and fits; estimates of its memory and its time."""
 
 from __future__ import annotations
 
@@ -159,8 +159,8 @@ def estimate_time(size: RunSize, threads: int, speed: float = 1.0) -> TimeEstima
     """Estimate the time of a run.
 
     A model with five constants that were fitted to the table "Loss with gradient" of docs/performance.md: the time of an atom is
-    a + b P + c P F + d F with P pairs of an atom and F functions of an element, times 1.2 evaluations an iteration. Within some 30 %
-    of that table on its machine; others differ by factors.
+    a + b P + c P F + d F with P pairs of an atom and F functions of an element, times 1.2 evaluations an iteration. Within some
+    30 % of that table on its machine; others differ by factors.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def evaluation_seconds(subset: DataSize, step: StepSize, n_elements: int, thread
 
 
 def measure_speed(run: Run, size: RunSize) -> float:
-    """Time of an evaluation of the last ladder step on this machine in units of the model, by a short measurement on one thread."""
+    """Time of an evaluation of the last ladder step on this machine in units of the model, measured on one thread."""
     dataset = open_dataset(*run.dataset())
     rows = choose_sample(dataset.atoms_per_structure)
     structures = next(dataset.parts([0, dataset.n_structures])).structures.select(rows)
@@ -199,7 +199,7 @@ def measure_speed(run: Run, size: RunSize) -> float:
     loss = Loss(import_potential(path), structures, neighbors, Weights.uniform(structures), LossSettings(kappa=0.5), threads=1)
     x = loss.layout.vector()
     loss(x)
-    times = []
+    times: list[float] = []
     while len(times) < REPEATS:
         start = time.thread_time()
         loss(x)

@@ -110,9 +110,7 @@ def make_neighborlists(run: Run) -> None:
     structures, atoms = run.dataset()
     settings, code = stages.neighborlists_params(run.config), step_digest("neighborlists")
     for shard, path in enumerate(run.place.shards()):
-        neighborlists(
-            **settings, code=code, path_to_structures=structures, path_to_atoms=atoms, shard=shard, path_to_shard=path
-        )
+        neighborlists(**settings, code=code, path_to_structures=structures, path_to_atoms=atoms, shard=shard, path_to_shard=path)
 
 
 def fit_cycle(run: Run, step: int, cycle: int) -> None:
