@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 from ase.db.sqlite import SQLite3Database
 
@@ -41,7 +42,7 @@ def write_atoms(frames: Iterable[Atoms], path: str | os.PathLike[str]) -> int:
                 raise DataError(f"structure {number - 1} of the data is a {type(atoms).__name__}, not ASE atoms")
             try:
                 database.write(_bare(atoms), data=_entries(atoms))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, AttributeError, AssertionError) as error:
                 raise DataError(f"structure {number - 1} has an entry that is no number, text or array: {error}") from error
     if not number:
         raise DataError("the data have no structure")
@@ -57,4 +58,5 @@ def _entries(atoms: Atoms) -> dict[str, Any]:
     """Everything that may be a label: results of the calculator, then arrays, then info, which count more."""
     results = dict(atoms.calc.results) if atoms.calc is not None and not atoms.calc.calculation_required(atoms, []) else {}
     arrays = {name: values for name, values in atoms.arrays.items() if name not in GEOMETRY}
-    return {**results, **arrays, **atoms.info}
+    entries = {**results, **arrays, **atoms.info}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in entries.items()}
