@@ -14,7 +14,7 @@ import pytest
 from acefit.api import fit_potential
 from acefit.files import read_yaml
 from acefit.potential.bbasis import format_potential, read_potential
-from workflow_runs import write_config, write_dataset
+from workflow_runs import ROOT, write_config, write_dataset
 
 pytestmark = pytest.mark.e2e
 
@@ -105,3 +105,33 @@ def test_run__interrupted_by_the_terminal(tmp_path):
     assert state == ["running"]
     assert fast_states(tmp_path) == ["interrupted"]
     assert not list((tmp_path / ".snakemake").glob("locks/*"))
+
+
+def test_completion__of_commands_and_options():
+    environment = {**os.environ, "_ACEFIT_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
+    script = "import sys; sys.argv[0] = 'acefit'; from acefit.cli.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**environment, "COMP_WORDS": "acefit ch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "check" in done.stdout.split()
+
+
+@pytest.mark.long
+def test_run__from_a_built_package_in_any_folder(finished, tmp_path):
+    """A wheel brings the workflow along, and its steps have the same digests: what the repository made is up to date for it."""
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(ROOT)]
+    subprocess.run(pip, check=True, capture_output=True)
+    folder = tmp_path / "work"
+    shutil.copytree(finished, folder)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [*ACEFIT, "run", "tiny.yaml", "--cores", "1"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Snakefile: {site / 'acefit/_repository/Snakefile'}" in done.stdout + done.stderr
+    assert "Nothing to be done" in done.stdout + done.stderr

@@ -15,6 +15,9 @@ from acefit.workflow import PACKAGE, available_threads
 INSTALLED = "_repository"
 """Folder in a built package with what the repository has outside of it: Snakefile, workflow, profiles, configuration."""
 
+TRIGGERS = ("mtime", "params", "input", "software-env")
+"""Snakemake's reasons to run a job again, without the date of its script."""
+
 
 def workflow_folder(package: Path = PACKAGE) -> Path:
     """Folder with the Snakefile, the rules and the profiles.
@@ -64,7 +67,11 @@ def snakemake_command(
     """
     if find_spec("snakemake") is None:
         raise ConfigError("Snakemake is not installed in this environment: pip install 'snakemake>=9.14'")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "Snakefile")]
+    folder = workflow_folder()
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile")]
+    if folder.name == INSTALLED:
+        # Scripts of a package have the date of its installation, which Snakemake takes for a change; digests tell of real ones
+        command += ["--rerun-triggers", *TRIGGERS]
     if profile is not None:
         command += ["--profile", find_profile(profile)]
     if cores is not None or profile is None:

@@ -45,6 +45,14 @@ def test_snakemake_command__all_cores_or_what_the_profile_says():
     assert line[line.index("--profile") + 1] == str(ROOT / "profiles/slurm")
 
 
+def test_snakemake_command__dates_of_installed_scripts_are_no_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "workflow_folder", lambda: tmp_path / INSTALLED)
+    line = snakemake_command("input.yaml")
+    assert line[line.index("--rerun-triggers") + 1 : line.index("--cores")] == ["mtime", "params", "input", "software-env"]
+    monkeypatch.setattr(command, "workflow_folder", lambda: tmp_path)
+    assert "--rerun-triggers" not in snakemake_command("input.yaml")
+
+
 def test_snakemake_command__says_what_to_install(monkeypatch):
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install"):
