@@ -18,6 +18,7 @@ from acefit.fit.run import LOG_FILE
 from acefit.pipeline.folders import DATASET, FIT, RUN, SELECT, SPLIT, WEIGHTS, Place
 from acefit.pipeline.staleness import Planned
 from acefit.steps.fit import RUNNING
+from acefit.untrusted import check_regular
 
 STAGES = ("dataset", "neighborlists", "split", "weights", "basis", "fit", "select", "potential", "predict", "report", "compare")
 LOCKS = Path("/proc/locks")
@@ -205,16 +206,18 @@ def _unfinished(folder: Path) -> dict[str, Any] | None:
     """What the live tables of a fit say; None if it has not begun."""
     rows = {subset: read_last_row(folder / name) for subset, name in TEXT_FILES.items()}
     train = rows["train"]
-    if train is None:
+    try:
+        return train and {
+            "state": LIVE if is_locked(folder / LOG_FILE) else STOPPED,
+            "iteration": int(train["iter_num"]),
+            "n_functions": int(train["nfuncs"]),
+            "loss": train["loss"],
+            **_errors({subset: row or {} for subset, row in rows.items()}),
+            "seconds_ago": time.time() - (folder / TEXT_FILES["train"]).stat().st_mtime,
+        }
+    except (OSError, KeyError, ValueError, OverflowError):
+        # no numbers of iterations and functions, or gone at this moment
         return None
-    return {
-        "state": LIVE if is_locked(folder / LOG_FILE) else STOPPED,
-        "iteration": int(train["iter_num"]),
-        "n_functions": int(train["nfuncs"]),
-        "loss": train["loss"],
-        **_errors({subset: row or {} for subset, row in rows.items()}),
-        "seconds_ago": time.time() - (folder / TEXT_FILES["train"]).stat().st_mtime,
-    }
 
 
 def _errors(of_subsets: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -250,6 +253,7 @@ def read_last_row(path: Path) -> dict[str, float] | None:
     Only the end of the file is read, and a line that is being written or is damaged does not count.
     """
     try:
+        check_regular(path)
         with path.open("rb") as file:
             names = file.readline(2**14).decode("ascii").split()
             size = file.seek(0, os.SEEK_END)

@@ -97,6 +97,18 @@ def test_look_at__damaged_files_do_not_hinder(run):
     assert look_at(table, folder).cycles == []
 
 
+@pytest.mark.parametrize("text", ["iter_num nfuncs loss\nnan 3 0.1\n", "iter_num nfuncs\n1 inf\n", "loss\n1\n"])
+def test_look_at__foreign_tables_do_not_hinder(run, text):
+    folder, table = run
+    cycle = folder / FIT.format(run="tiny", step="01", cycle="01")
+    (cycle / "result.yaml").unlink()
+    (cycle / "running/metrics.txt").write_text(text)
+    assert [(c.step, c.cycle) for c in look_at(table, folder).cycles] == [(0, 0), (0, 1), (1, 0)]
+    (cycle / "running/metrics.txt").unlink()
+    os.mkfifo(cycle / "running/metrics.txt")
+    assert len(look_at(table, folder).cycles) == 3
+
+
 def test_look_at__partly_done_and_locked(run):
     folder, table = run
     next(iter((folder / "results/shared").glob("*/neighborlists-*/shard-000*"))).unlink()
