@@ -40,12 +40,12 @@ def status(
         checked = {"is_staleness_known": planned is not None, "problem": problem, "has_lock": found.has_lock}
         print_json({"configuration": str(path), **checked, "stages": stages, "cycles": cycles})
         return
-    _print(found, list(table.configs))
+    _print(found, table.name, table.is_single)
     if problem:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"[yellow]note:[/] {escape(problem)}")
 
 
-def _print(found: Any, runs: list[str]) -> None:
+def _print(found: Any, name: str, is_single: bool) -> None:
     from acefit.fit.progress import format_duration
     from acefit.pipeline.status import LIVE
 
@@ -53,10 +53,11 @@ def _print(found: Any, runs: list[str]) -> None:
     for row in found.stages:
         jobs = f"{row.n_done} of {row.n_jobs}" if row.n_jobs else ""
         rows.append({"run": row.run, "stage": row.stage, "state": row.state, "jobs": jobs, "why": row.reason})
-    print_table([row if len(runs) > 1 else {key: row[key] for key in row if key != "run"} for row in rows], title=", ".join(runs))
+    shown = [{key: row[key] for key in row if key != "run"} for row in rows] if is_single else rows
+    print_table(shown, title=name)
     cycles = []
     for row in found.cycles:
-        of_run = {"run": row.run} if len(runs) > 1 else {}
+        of_run = {} if is_single else {"run": row.run}
         cycles.append(
             {
                 **of_run,
