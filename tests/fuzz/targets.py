@@ -34,6 +34,8 @@ from acefit.errors import AcefitError
 from acefit.files import read_yaml, write_sealed, write_yaml
 from acefit.fit.adam import AdamState
 from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, content_digest
+from acefit.fit.metrics import TEXT_COLUMNS, text_header, text_row
+from acefit.pipeline.status import read_last_row
 from acefit.potential.bbasis_read import read_potential
 from acefit.potential.yace_read import read_yace
 from acefit.potential.yace_write import format_yace
@@ -345,6 +347,12 @@ def _yace(folder: Path) -> list[bytes]:
     return [format_yace(read_potential(TESTS / "data" / "demo.yaml").with_e0({"Al": -1.5})).encode()]
 
 
+def _metrics() -> bytes:
+    """Live table of a fit with two rows."""
+    rows = [text_row({**dict.fromkeys(TEXT_COLUMNS, 0.5), "iter_num": number}) for number in (0, 1)]
+    return "".join([text_header(), *rows]).encode()
+
+
 TARGETS = {
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
     "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),
@@ -364,6 +372,7 @@ TARGETS = {
     "C-tilde potential": Target("p.yace", read_yace, _yace, (*YAML_WORDS, b"  [0, 0]: ", b"[1, 1, -2]", b"ACE.jl")),
     "potential in rules": Target("q.yaml", _read_for_rules, _files("data"), YAML_WORDS),
     "artifact": Target("a.yaml", read_yaml, _artifact, YAML_WORDS),
+    "live metrics": Target("metrics.txt", read_last_row, lambda _: [_metrics()], (b"nan", b"1e999", b"\n")),
     "evaluation log": Target("evaluations.log", _read_log, _log, (b"E", b"I", b"S", b"\xff" * 8)),
 }
 

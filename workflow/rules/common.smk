@@ -1,4 +1,4 @@
-# Checked settings, and patterns of the folders.
+# Checked settings. Patterns of the folders are those of acefit.pipeline.folders, which other programs read.
 import os
 import re
 from pathlib import Path
@@ -7,32 +7,12 @@ from acefit.analysis.summary import final_errors
 from acefit.config import stages
 from acefit.config.runs import COMPARISON, load_runs
 from acefit.errors import AcefitError
+from acefit.pipeline.folders import DATASET, FIT, NEIGHBORLISTS, RUN, SPLIT, WEIGHTS, shared
 from acefit.workflow import correct_dates, damaged_files, reject, step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 CONFIG_FILES = workflow.overwrite_configfiles or workflow.configfiles
-
-# Patterns of the folders; a run is `<name>`, or `<name>/<run>` where the configuration has several
-RUN = "results/{run}"
-FIT = f"{RUN}/fit/step-{{step}}/cycle-{{cycle}}"
-DATASET = "results/shared/dataset-{dataset}"
-NEIGHBORLISTS = f"{DATASET}/neighborlists-{{cutoff}}"
-SPLIT = f"{DATASET}/split-{{split}}"
-WEIGHTS = f"{DATASET}/weights-{{weights}}"
-
-
-def shared(settings):
-    """Wildcards of the shared stages of a run."""
-    neighbors = stages.neighborlists_params(settings)
-    return {
-        "dataset": stages.dataset_digest(settings),
-        "split": stages.split_digest(settings),
-        "weights": stages.weights_digest(settings),
-        "cutoff": neighbors["cutoff"],
-        "shards": f"{neighbors['n_shards']:03d}",
-    }
-
 
 try:
     TABLE = load_runs(config, CONFIG_FILES)
@@ -60,7 +40,8 @@ if workflow.is_main_process:
             logger.warning(reject(damage, "it is made anew"))
 
 # The environment of conda installs this package from here (workflow/envs/acefit.post-deploy.sh)
-os.environ.setdefault("ACEFIT_SOURCE", str(REPOSITORY))
+if (REPOSITORY / "pyproject.toml").is_file():
+    os.environ.setdefault("ACEFIT_SOURCE", str(REPOSITORY))
 
 
 wildcard_constraints:

@@ -44,6 +44,30 @@ class _Absent(Exception):
     """Says why a figure cannot be drawn."""
 
 
+def draw(run: RunData, name: str) -> Figure | str:
+    """Draw one figure of the catalogue; a text is the reason why there is nothing to show.
+
+    Raises
+    ------
+    KeyError
+        If the catalogue has no such figure.
+    """
+    try:
+        return _makers(run)[name]()
+    except _Absent as reason:
+        return str(reason)
+
+
+def draw_parity(predictions: Predictions, subset: str) -> Figure | str:
+    """Predicted against reference energies and forces of a subset; a text is the reason why there is nothing to show."""
+    if subset not in SUBSETS:
+        return f"'{subset}' is no subset; there are {', '.join(SUBSETS)}"
+    try:
+        return _draw_pairs(predictions, subset)
+    except _Absent as reason:
+        return str(reason)
+
+
 def draw_all(run: RunData) -> Iterator[tuple[str, Figure | str]]:
     """Draw every figure of the catalogue.
 
@@ -51,12 +75,8 @@ def draw_all(run: RunData) -> Iterator[tuple[str, Figure | str]]:
     ------
     name, figure : str and Figure, or the reason in words why there is nothing to show
     """
-    makers = _makers(run)
     for name in FIGURES:
-        try:
-            yield name, makers[name]()
-        except _Absent as reason:
-            yield name, str(reason)
+        yield name, draw(run, name)
 
 
 def _makers(run: RunData) -> dict[str, Callable[[], Figure]]:

@@ -18,7 +18,7 @@ from rich.markup import escape
 import acefit
 from acefit.errors import AcefitError
 
-COMMANDS = ("info", "convert")
+COMMANDS = ("check", "run", "status", "info", "convert")
 """Subcommands in the order in which a user needs them."""
 
 FAILED, INTERRUPTED = 1, 130
@@ -48,7 +48,7 @@ def build_app() -> typer.Typer:
     app.callback()(start)
     for name in COMMANDS:
         module = import_module(f"acefit.cli.{name.replace('-', '_')}")
-        app.command(name)(getattr(module, name.replace("-", "_")))
+        app.command(name, **getattr(module, "COMMAND", {}))(getattr(module, name.replace("-", "_")))
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,12 @@ WIDE = 200
 """Columns of tables that go to a file or another program."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")]
+Configuration = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Configuration file; default: input.yaml, config.yaml or config/config.yaml of this folder.", metavar="CONFIG"
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")]
 
 

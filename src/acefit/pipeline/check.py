@@ -1,0 +1,192 @@
+"""What is wrong with a configuration and its data, and what a run of it would do, before anything runs."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acefit.config import stages
+from acefit.config.model import Config
+from acefit.config.runs import Runs
+from acefit.errors import AcefitError, DataError
+from acefit.files import read_yaml
+from acefit.fit.callbacks import load_callbacks
+from acefit.pipeline.folders import DATASET
+from acefit.pipeline.sizes import RunSize, TimeEstimate, estimate_fit_memory, estimate_time, measure_run, measure_speed
+from acefit.pipeline.stepwise import Run, Say, make_basis, make_dataset, make_weights
+from acefit.workflow import available_threads
+
+MOST_STRUCTURES = 20
+"""Structures that are named one by one."""
+
+
+class RunReport(NamedTuple):
+    """What a run will do.
+
+    Attributes
+    ----------
+    size, time : RunSize, TimeEstimate
+    memory : bytes of its largest fit, estimated
+    stages : name -> number of jobs
+    """
+
+    size: RunSize
+    time: TimeEstimate
+    memory: int
+    stages: dict[str, int]
+
+
+class CheckReport(NamedTuple):
+    """Result of a check.
+
+    Attributes
+    ----------
+    problems : what hinders the runs, each once
+    warnings : what the user should know, each once
+    runs : run -> RunReport, of those without problems
+    """
+
+    problems: list[str]
+    warnings: list[str]
+    runs: dict[str, RunReport]
+
+
+def check_runs(table: Runs, *, threads: int | None = None, measure: bool = False, say: Say = lambda text: None) -> CheckReport:
+    """Make the stages before the fits of all runs in a temporary folder, and collect everything that is wrong.
+
+    Parameters
+    ----------
+    table : checked configuration
+    threads : of a fit, for the estimates; None: all of this machine
+    measure : whether an evaluation is timed on this machine
+    say : is told what is done
+    """
+    problems: dict[str, None] = {}
+    warnings: dict[str, None] = dict.fromkeys(text for config in table.configs.values() for text in config.notices)
+    reports = {}
+    with tempfile.TemporaryDirectory(prefix="acefit-") as temporary, _collected(warnings):
+        for name, config in table.configs.items():
+            found = list(_hindrances(config))
+            if not found:
+                run = Run.of(Path(temporary), name, config)
+                found = _make(run, say)
+            problems |= dict.fromkeys(found)
+            if not found:
+                say(f"{name}: sizes")
+                reports[name] = _report(run, threads or available_threads(), measure)
+    return CheckReport(list(problems), list(warnings), reports)
+
+
+def _hindrances(config: Config) -> Iterator[str]:
+    """What is wrong outside of the files of data and potentials: missing files, callbacks that cannot be loaded."""
+    folders = (Path(), config.base_path)
+    for look in (
+        stages.data_files,
+        stages.reference_files,
+        stages.potential_files,
+        stages.weights_params,
+        lambda c: load_callbacks(stages.fit_params(c, 0)["fit"]["callbacks"], folders),
+    ):
+        try:
+            look(config)
+        except AcefitError as error:
+            yield str(error)
+
+
+def _make(run: Run, say: Say) -> list[str]:
+    """Make the stages before the fits; what is wrong with the data and with the basis, independently of each other."""
+    problems: list[str] = []
+
+    def attempt(what: str, make: Callable[[], Any]) -> None:
+        say(f"{run.place.run}: {what}")
+        try:
+            make()
+        except AcefitError as error:
+            problems.append(str(error))
+
+    if not run.weights()[0].exists():
+        attempt("data", lambda: _read_data(run, problems))
+        if not problems:
+            attempt("weights", lambda: make_weights(run))
+    attempt("basis", lambda: make_basis(run))
+    return problems
+
+
+def _read_data(run: Run, problems: list[str]) -> None:
+    """Read the data; all structures that cannot be used are problems, unless they may be left out."""
+    if run.dataset()[0].exists():
+        return
+    try:
+        make_dataset(run, on_bad_structure="leave_out")
+    except DataError:
+        # what is wrong with the first structure says more than that none remains
+        make_dataset(run)
+    left_out = read_yaml(run.place.path(f"{DATASET}/references.yaml"))["left_out"]
+    if run.config.data.on_bad_structure == "stop" and left_out:
+        bad = [f"{item['source']}, structure {item['row']} ({item['name']}): {item['reason']}" for item in left_out]
+        problems += bad[:MOST_STRUCTURES]
+        more = f"{len(bad) - MOST_STRUCTURES} more structures cannot be used" if len(bad) > MOST_STRUCTURES else ""
+        problems.append(f"{more + '; ' if more else ''}mend or remove them, or set data.on_bad_structure: leave_out")
+
+
+def _report(run: Run, threads: int, measure: bool) -> RunReport:
+    size, config = measure_run(run), run.config
+    speed = measure_speed(run, size) if measure else 1.0
+    jobs = {
+        "dataset": 1,
+        "neighborlists": config.data.shards,
+        "split": 1,
+        "weights": 1,
+        "basis": 1,
+        "fit": size.n_fits,
+        "select": len(size.steps),
+        "potential": 1,
+        "predict": 1,
+        "report": 1,
+        "export": 1,
+    }
+    return RunReport(size, estimate_time(size, threads, speed), estimate_fit_memory(config, size, threads).total, jobs)
+
+
+@contextmanager
+def _collected(warnings: dict[str, None]) -> Iterator[None]:
+    """Collect what the steps warn of instead of printing it."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            warnings[record.getMessage()] = None
+
+    logger, collector = logging.getLogger("acefit"), Collector(logging.WARNING)
+    before = logger.propagate
+    logger.addHandler(collector)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = before
+
+
+def as_mapping(report: CheckReport) -> Mapping[str, Any]:
+    """The report as plain values, for JSON."""
+    runs = {}
+    for name, run in report.runs.items():
+        size = run.size
+        runs[name] = {
+            "stages": run.stages,
+            "subsets": {subset: part._asdict() for subset, part in size.subsets.items()},
+            "pairs_are_counted": size.is_pair_count_exact,
+            "elements": size.elements,
+            "cutoff": size.cutoff,
+            "ladder": [step._asdict() for step in size.steps],
+            "fit_cycles": size.cycles,
+            "fits": size.n_fits,
+            "maxiter": size.iterations,
+            "estimated_bytes": run.memory,
+            "estimated_seconds": {**run.time._asdict(), "total": run.time.total},
+        }
+    return {"problems": report.problems, "warnings": report.warnings, "runs": runs}
