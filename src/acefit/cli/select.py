@@ -54,20 +54,12 @@ def select(
     known = active_set or (beside if beside.is_file() else None)
     given = None if known is None else read_active_set(known, model)
     dataset = select_by_query(read_candidates(candidates, model.elements, lammps_elements.split()), query or EVERYTHING)
-    selection = select_structures(
-        model,
-        dataset.structures,
-        given,
-        most,
-        settings=settings,
-        memory=limit,
-        tables=tables,
-        track=lambda items, what, total: progress(items, what, total, quiet),
-    )
+    track, structures = lambda items, what, total: progress(items, what, total, quiet), dataset.structures
+    selection = select_structures(model, structures, given, most, settings=settings, memory=limit, tables=tables, track=track)
     chosen = dataset.select(selection.structures)
     files = write_candidates(chosen, output) if len(selection.structures) else []
     facts = {
-        "candidates": dataset.structures.n_structures,
+        "candidates": structures.n_structures,
         "active set": "none" if known is None else str(known),
         "chosen": len(selection.structures),
         "files": [str(path) for path in files],

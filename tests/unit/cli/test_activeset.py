@@ -44,7 +44,7 @@ def test_activeset__options_reach_the_search(files, tmp_path):
         "activeset", *files, "--output", out, "--tolerance", 3, "--iterations", 1, "--memory", "1KB", "--refinements", 0
     )
     assert loose["file"] == str(out)
-    strict = run_json("activeset", *files, "-o", out, "-g", 1.01, "-m", "1KB", "-r", 9)
+    strict = run_json("activeset", *files, "-o", out, "-g", 1.01, "--memory", "1KB", "-r", 9)
     assert max(row["max_gamma"] for row in strict["elements"]) <= 1.011 < max(row["max_gamma"] for row in loose["elements"])
     tables = run_json("activeset", *files, "-o", out, "--tables")
     analytic = run_json("activeset", *files, "-o", out)
