@@ -1,6 +1,6 @@
 """Compare active sets and grades of acefit with those of pacemaker, run as a black box.
 
-    python benchmarks/compare_active_set.py --peers DIR [--only NAME ...] [--given NAME POTENTIAL DATA ...] [--table docs-table.md]
+    python benchmarks/compare_active_set.py --peers DIR [--only NAME ...] [--given NAME POTENTIAL DATA ...] [--table FILE]
 
 DIR is an environment with pacemaker (see `peer`). Both programs make the active set of the same potential and structures
 (`pace_activeset --all-atoms`, `acefit.active.active_set.build_active_set` with tables). Then both evaluators grade the structures
