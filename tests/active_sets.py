@@ -26,8 +26,9 @@ def alloys(n=6, strain=0.0, shake=0.1, seed=0, labels=True):
         atoms.symbols[rng.permutation(8)[: k % 7 + 1]] = "Cu"
         atoms.positions += rng.normal(0.0, shake, atoms.positions.shape)
         atoms.info |= {"name": f"alloy-{k}", "config_type": "alloy"}
+        forces = rng.normal(0.0, 0.1, (8, 3))
         if labels:
-            atoms.calc = SinglePointCalculator(atoms, energy=float(-k), forces=rng.normal(0.0, 0.1, (8, 3)))
+            atoms.calc = SinglePointCalculator(atoms, energy=float(-k), forces=forces)
         frames.append(atoms)
     return frames
 

@@ -73,4 +73,11 @@ fit:
     "Backend": """
 backend: {display_step: 50}
 """,
+    "Active learning": """
+active:
+  rounds: 3
+  most: 20
+  explore: {structures: start.xyz, temperatures: [300, 900], pressures: [0, 10]}
+  label: {calculator: label.espresso, parameters: {ecutwfc: 40}}
+""",
 }

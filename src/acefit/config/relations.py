@@ -33,6 +33,7 @@ def relation_problems(config: Config) -> list[Problem]:
         _options_problems,
         _fit_problems,
         _trainable_problems,
+        _active_problems,
     )
     return [problem for check in checks for problem in check(config)]
 
@@ -54,6 +55,15 @@ def _reference_problems(config: Config) -> Iterator[Problem]:
     for symbol in reference if isinstance(reference, dict) else ():
         if symbol not in (*SYMBOLS, "shift"):
             yield Problem((*here, symbol), f"must be a chemical symbol or 'shift'{nearest(symbol, (*SYMBOLS, 'shift'))}")
+
+
+def _active_problems(config: Config) -> Iterator[Problem]:
+    if config.active is None:
+        return
+    explore, here = config.active.explore, ("active", "explore", "collect_above")
+    if explore.collect_above > explore.stop_above:
+        message = f"{explore.collect_above:g} must not exceed stop_above = {explore.stop_above:g}"
+        yield Problem(here, message, (("active", "explore", "stop_above"),))
 
 
 def _weighting_problems(config: Config) -> Iterator[Problem]:
