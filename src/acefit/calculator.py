@@ -16,6 +16,7 @@ from acefit.basis.compiled import compile_potential
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
+from acefit.evaluation.grouping import Layout
 from acefit.evaluation.predict import predict_layout, project_compiled, project_layout
 from acefit.evaluation.skin import SkinLayout
 from acefit.potential.bbasis import import_potential
@@ -38,6 +39,9 @@ class ACECalculator(Calculator):
     active_set : path or ActiveSet, optional
         Gives the extrapolation grade ``gamma`` of every atom; up to 1 within what the active set spans. To stop or collect
         structures during a run, attach an `acefit.active.watch.GammaWatch` to it.
+    gamma_on_request : bool
+        Compute gamma only where `get_property("gamma")` asks for it, as that observer does every so many steps; the default
+        computes it along with everything else.
     **options
         Passed on to ASE's Calculator, for example ``label``.
 
@@ -74,6 +78,7 @@ class ACECalculator(Calculator):
         skin: float = 0.5,
         tables: bool = False,
         active_set: str | Path | ActiveSet | None = None,
+        gamma_on_request: bool = False,
         **options: Any,
     ) -> None:
         """Read and compile the potential; parameters as described for the class."""
@@ -92,7 +97,7 @@ class ACECalculator(Calculator):
         self._x = self._compiled.layout.vector()
         self._coefficients = self._compiled.coefficients(self._x)
         self._skin_layout = SkinLayout(self._compiled, skin)
-        self.active_set = self._checked(active_set)
+        self.active_set, self.gamma_on_request = self._checked(active_set), gamma_on_request
         if self.active_set is not None:
             self.implemented_properties = [*self.implemented_properties, "gamma"]
 
@@ -100,9 +105,18 @@ class ACECalculator(Calculator):
         self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
     ) -> None:
         """Fill `results`; called by ASE."""
-        super().calculate(atoms, properties or ["energy"], system_changes)
+        wanted = properties or ["energy"]
+        super().calculate(atoms, wanted, system_changes)
         assert self.atoms is not None
         structures, layout = self._skin_layout.follow(self.atoms, self.threads)
+        if system_changes or not self.results:
+            self._predict(self.atoms, structures, layout)
+        if self.active_set is not None and (not self.gamma_on_request or "gamma" in wanted):
+            projections = project_layout(self._compiled, self._coefficients, structures, layout, self.threads)
+            self.results["gamma"] = grade_projections(self._compiled, self.active_set, projections)
+
+    def _predict(self, atoms: Atoms, structures: StructureSet, layout: Layout) -> None:
+        """Fill all results but gamma."""
         result = predict_layout(self._compiled, self._coefficients, structures, layout, self.threads)
         energy = float(result.energies[0]) if len(result.energies) else 0.0
         self.results = {
@@ -113,10 +127,7 @@ class ACECalculator(Calculator):
         }
         if np.isfinite(result.stresses).all():
             self.results["stress"] = result.stresses[0]
-            self.results["stresses"] = result.atomic_virials / self.atoms.get_volume()
-        if self.active_set is not None:
-            projections = project_layout(self._compiled, self._coefficients, structures, layout, self.threads)
-            self.results["gamma"] = grade_projections(self._compiled, self.active_set, projections)
+            self.results["stresses"] = result.atomic_virials / atoms.get_volume()
 
     def _checked(self, active_set: str | Path | ActiveSet | None) -> ActiveSet | None:
         """The active set, read and compared with the potential."""

@@ -12,7 +12,7 @@ import acefit
 from acefit.active.grade import grade_structures
 from acefit.calculator import ACECalculator
 from acefit.errors import ActiveSetError, PotentialError
-from acefit.evaluation.predict import predict
+from acefit.evaluation.predict import predict, predict_layout
 from acefit.potential.bbasis import read_potential
 from active_sets import small_set
 from bases import DATA
@@ -144,3 +144,21 @@ def test_calculator__refuses_an_active_set_of_another_potential_or_of_merged_fun
         ACECalculator(DEMO, active_set=tmp_path / "x.asi")
     with pytest.raises(ActiveSetError, match="functions are merged"):
         ACECalculator(tmp_path / "x.yace", active_set=active_set)
+
+
+def test_calculator__computes_grades_on_request_without_another_evaluation(monkeypatch):
+    potential, structures, built = small_set()
+    calls = []
+    monkeypatch.setattr("acefit.calculator.predict_layout", lambda *args: calls.append(1) or predict_layout(*args))
+    atoms = structures.to_ase(3)
+    atoms.calc = ACECalculator(potential, active_set=built.active_set, gamma_on_request=True)
+    forces = atoms.get_forces()
+    assert "gamma" not in atoms.calc.results
+    gamma = atoms.calc.get_property("gamma", atoms)
+    assert len(calls) == 1
+    assert np.array_equal(atoms.get_forces(), forces)
+    np.testing.assert_allclose(gamma, grade_structures(potential, built.active_set, structures.select([3])), rtol=1e-6)
+    atoms.positions[0] += 0.4
+    assert atoms.calc.get_property("gamma", atoms).max() > gamma.max()
+    atoms.get_potential_energy()
+    assert len(calls) == 2

@@ -62,7 +62,8 @@ def explore(
         If the active set is of another potential, or there is no structure to begin with.
     """
     potential = read_sealed_potential(path_to_potential)
-    calculator = ACECalculator(potential, tables=tables, active_set=read_active_set(path_to_active_set, potential))
+    active_set = read_active_set(path_to_active_set, potential)
+    calculator = ACECalculator(potential, tables=tables, active_set=active_set, gamma_on_request=True)
     start = read_candidates(list(paths_to_start), potential.elements).structures
     frames = [start.to_ase(k) for k in range(start.n_structures)]
     check_start(frames)
