@@ -36,9 +36,12 @@ def check_dump(text: TextIO, path: Path, elements: Sequence[str] = ()) -> None:
         _, count = next(lines, (0, ""))
         if not count.strip().isdecimal():
             raise DataError(f"{path}, line {number + 1}: a number of atoms is expected, not {count.strip()[:40]!r}")
-        number, line = next(lines, (number, ""))
-        while line and not line.startswith("ITEM: ATOMS"):
-            number, line = next(lines, (number, ""))
+        box = list(itertools.islice(lines, 4))
+        if len(box) < 4 or [text.startswith("ITEM:") for _, text in box] != [True, False, False, False]:
+            raise DataError(f"{path}, line {number + 2}: 'ITEM: BOX BOUNDS' and three lines are expected")
+        number, line = next(lines, (box[-1][0], ""))
+        if line and not line.startswith("ITEM: ATOMS"):
+            raise DataError(f"{path}, line {number}: 'ITEM: ATOMS' is expected, not {line.strip()[:40]!r}")
         _check_atoms(path, number, line.split()[2:], int(count), lines, elements)
         n_frames += 1
     if not n_frames:

@@ -35,6 +35,15 @@ def test_check_dump__accepts_frames_and_goes_back_to_the_beginning():
         (FRAME[:-9], "2 columns|columns are expected|lines follow"),
         (FRAME[:-10], "2 atoms are announced, but 1 lines follow; is it cut off"),
         (FRAME[:-1], "5 columns are expected, 5 found; is it cut off"),
+        (
+            FRAME.replace("ITEM: BOX", "ITEM: NUMBER OF ATOMS\n999999999\nITEM: BOX"),
+            "'ITEM: BOX BOUNDS' and three lines are expected",
+        ),
+        (
+            FRAME.replace("0 4\nITEM", "0 4\nITEM: NUMBER OF ATOMS\n9\nITEM"),
+            "line 13: 'ITEM: ATOMS' is expected, not 'ITEM: NUMBER",
+        ),
+        (HEADER[:-6], "three lines are expected"),
         (HEADER, "the atoms of a structure are missing"),
         (FRAME.replace("ATOMS\n2", "ATOMS\n-2"), "line 8: a number of atoms is expected, not '-2'"),
         (FRAME.replace("ATOMS\n2", "ATOMS\n" + "9" * 30), "9{30} atoms are announced, but 2 lines follow"),
