@@ -19,7 +19,6 @@ from acefit.active.asi import FULL, LINEAR, Contents, functions_digest, read_asi
 from acefit.active.memory import atoms_of_batch
 from acefit.active.search import Found, SearchSettings, search
 from acefit.active.vectors import Environments, Rows, Track, vector_widths
-from acefit.basis.compiled import Compiled, compile_potential
 from acefit.data.structures import StructureSet
 from acefit.errors import ActiveSetError
 from acefit.potential.bbasis import import_potential
@@ -95,17 +94,16 @@ def read_active_set(path: str | Path, potential: Potential) -> ActiveSet:
         if digest != functions_digest(labels.get(symbol, [])):
             stored = (contents.functions or {}).get(symbol, [])
             raise ActiveSetError(f"{path}: {_functions_differ(symbol, stored, labels[symbol])}")
-    kind = _kind_of(path, contents, compile_potential(potential))
+    kind = _kind_of(path, contents, potential)
     return ActiveSet(kind, {symbol: contents.matrices[symbol] for symbol in potential.elements}, labels)
 
 
-def _kind_of(path: str | Path, contents: Contents, compiled: Compiled) -> str:
+def _kind_of(path: str | Path, contents: Contents, potential: Potential) -> str:
     """The kind whose sizes are those of the file."""
     found = {symbol: len(matrix) for symbol, matrix in contents.matrices.items()}
-    linear = vector_widths(compiled, LINEAR)
-    possible = {LINEAR: linear}
-    if (compiled.shape.n_density > 1).any():
-        possible[FULL] = vector_widths(compiled, FULL)
+    possible = {LINEAR: vector_widths(potential, LINEAR)}
+    if any(embedding.ndensity > 1 for embedding in potential.embeddings.values()):
+        possible[FULL] = vector_widths(potential, FULL)
     for kind, widths in possible.items():
         if found == widths and contents.kind in (None, kind):
             return kind
@@ -228,7 +226,7 @@ def build_active_set(
     """
     if kind not in KINDS:
         raise ActiveSetError(f"kind of active set {kind!r} is not one of {', '.join(KINDS)}")
-    widths = vector_widths(compile_potential(potential), kind)
+    widths = vector_widths(potential, kind)
     environments = Environments(
         potential, structures, kind, atoms_of_batch(max(widths.values()), memory), used, tables, threads, track
     )

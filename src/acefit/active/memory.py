@@ -11,7 +11,7 @@ SHARE = 0.8
 """Part of the free memory that may be used unless a limit is given."""
 
 UNKNOWN = 2 * 10**9
-"""Bytes where the system does not tell what is free."""
+"""Bytes where the system does not tell what is free; also in the workflow, whose results must not depend on the machine."""
 
 COPIES = 6
 """Matrices of a batch that MaxVol has at a time: rows, joined rows, scaled, orthonormal, entries, and one of LAPACK."""

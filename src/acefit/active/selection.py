@@ -13,7 +13,6 @@ from acefit.active.asi import LINEAR
 from acefit.active.memory import atoms_of_batch
 from acefit.active.search import SearchSettings, search
 from acefit.active.vectors import Environments, Rows, Track, vector_widths
-from acefit.basis.compiled import compile_potential
 from acefit.data.structures import StructureSet
 from acefit.errors import ActiveSetError
 from acefit.potential.model import Potential
@@ -73,7 +72,7 @@ def select_structures(
     if most is not None and most < 1:
         raise ActiveSetError(f"the largest number of structures must be at least 1, got {most}")
     kind = LINEAR if active_set is None else active_set.kind
-    widths = vector_widths(compile_potential(potential), kind)
+    widths = vector_widths(potential, kind)
     environments = Environments(
         potential, candidates, kind, atoms_of_batch(max(widths.values()), memory), None, tables, threads, track
     )

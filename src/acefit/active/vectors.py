@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -118,11 +119,6 @@ class Environments:
         """The potential for the kernels."""
         return compile_potential(self.potential, self.tables)
 
-    @cached_property
-    def widths(self) -> dict[str, int]:
-        """Element -> D."""
-        return vector_widths(self.compiled, self.kind)
-
     def batches(self) -> Iterator[dict[str, Rows]]:
         """Environments of each element, batch by batch."""
         compiled, x, elements = self.compiled, self.compiled.layout.vector(), self.potential.elements
@@ -138,7 +134,7 @@ class Environments:
             yield result
 
 
-def vector_widths(compiled: Compiled, kind: str) -> dict[str, int]:
+def vector_widths(potential: Potential, kind: str) -> dict[str, int]:
     """Element -> length D of its vectors.
 
     Raises
@@ -146,11 +142,11 @@ def vector_widths(compiled: Compiled, kind: str) -> dict[str, int]:
     ActiveSetError
         If a full set is asked for where it could not be told from a linear one.
     """
-    densities = compiled.shape.n_density
-    if kind == FULL and (densities == 1).all():
+    densities = {symbol: potential.embeddings[symbol].ndensity for symbol in potential.elements}
+    if kind == FULL and set(densities.values()) == {1}:
         raise ActiveSetError("every element of the potential has one density; take the linear active set, files have no other")
-    factors = densities if kind == FULL else np.ones_like(densities)
-    return dict(zip(compiled.potential.elements, (compiled.n_functions * factors).tolist(), strict=True))
+    counts = Counter(function.elements[0] for function in potential.functions())
+    return {symbol: counts[symbol] * (densities[symbol] if kind == FULL else 1) for symbol in potential.elements}
 
 
 def grade_rows(vectors: Floats, inverse: Floats) -> Floats:

@@ -7,7 +7,6 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from acefit.errors import ActiveSetError, ExtrapolationError
@@ -66,10 +65,7 @@ class GammaWatch:
 
     def __call__(self) -> None:
         """Look at the present structure."""
-        try:
-            gamma = self.atoms.calc.get_property("gamma", self.atoms)
-        except PropertyNotImplementedError:
-            raise ActiveSetError("the calculator has no active set; use ACECalculator(potential, active_set=...)") from None
+        gamma = self.atoms.calc.get_property("gamma", self.atoms)
         largest = float(gamma.max(initial=0.0))
         self.largest.append(largest)
         if not largest <= self.collect_above:

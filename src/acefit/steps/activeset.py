@@ -7,6 +7,7 @@ from pathlib import Path
 
 from acefit.active.active_set import build_active_set
 from acefit.active.asi import FULL, LINEAR
+from acefit.active.memory import UNKNOWN
 from acefit.artifacts import made_by
 from acefit.data.storage import read_structures
 from acefit.files import write_yaml
@@ -44,7 +45,7 @@ def activeset(
     """
     potential = read_sealed_potential(path_to_potential)
     structures = read_structures(path_to_structures, path_to_atoms)
-    built = build_active_set(potential, structures, FULL if full else LINEAR, tables=tables)
+    built = build_active_set(potential, structures, FULL if full else LINEAR, memory=UNKNOWN, tables=tables)
     built.active_set.write(path_to_active_set)
     provenance = made_by("activeset", code, path_to_potential, path_to_structures, path_to_atoms)
     write_yaml({"kind": built.active_set.kind, "elements": [s._asdict() for s in built.summaries]}, path_to_summary, provenance)

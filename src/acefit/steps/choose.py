@@ -10,6 +10,7 @@ import numpy as np
 
 from acefit.active.active_set import read_active_set
 from acefit.active.grade import grade_structures
+from acefit.active.memory import UNKNOWN
 from acefit.active.selection import select_structures
 from acefit.artifacts import made_by
 from acefit.data.storage import concatenate, read_dataset, write_dataset
@@ -53,12 +54,14 @@ def choose(
     candidates = concatenate([read_dataset(*pair) for pair in zip(paths_to_structures, paths_to_atoms, strict=True)])
     structures = candidates.structures
     largest = np.zeros(structures.n_structures)
-    np.maximum.at(largest, structures.structure_of_atom, grade_structures(potential, active_set, structures, tables=tables))
+    np.maximum.at(
+        largest, structures.structure_of_atom, grade_structures(potential, active_set, structures, UNKNOWN, tables=tables)
+    )
     sound = np.flatnonzero(largest <= reject_above)
     if n_wild := structures.n_structures - len(sound):
         log.warning("%d candidates have a gamma above %g and are not labelled", n_wild, reject_above)
     kept = candidates.select(sound)
-    chosen = select_structures(potential, kept.structures, active_set, most, tables=tables).structures
+    chosen = select_structures(potential, kept.structures, active_set, most, memory=UNKNOWN, tables=tables).structures
     provenance = made_by("choose", code, path_to_potential, path_to_active_set, *paths_to_structures, *paths_to_atoms)
     write_dataset(kept.select(chosen), path_to_chosen_structures, path_to_chosen_atoms, provenance)
     log.info("%d of %d candidates are chosen", len(chosen), structures.n_structures)

@@ -14,11 +14,11 @@ FRAMES = random_structures(POTENTIAL.elements)
 
 def projected():
     compiled = compile_potential(POTENTIAL)
-    return compiled, project_compiled(compiled, compiled.layout.vector(), *prepared(FRAMES, POTENTIAL.cutoff))
+    return project_compiled(compiled, compiled.layout.vector(), *prepared(FRAMES, POTENTIAL.cutoff))
 
 
 def test_environment_vectors__are_projections_or_derivatives_with_the_density_slow():
-    compiled, found = projected()
+    found = projected()
     atoms = np.flatnonzero(found.elements == 0)
     linear = environment_vectors(found, 0, 2, "linear", atoms)
     full = environment_vectors(found, 0, 2, "full", atoms)
@@ -26,12 +26,12 @@ def test_environment_vectors__are_projections_or_derivatives_with_the_density_sl
         b = found.values[atom]
         assert np.array_equal(linear[row], b)
         assert np.array_equal(full[row], np.concatenate([found.slope[atom, p] * b for p in range(2)]))
-    assert full.shape[1] == vector_widths(compiled, "full")["Al"] == 2 * vector_widths(compiled, "linear")["Al"]
+    assert full.shape[1] == vector_widths(POTENTIAL, "full")["Al"] == 2 * vector_widths(POTENTIAL, "linear")["Al"]
 
 
 def test_vector_widths__follow_the_number_of_densities_of_each_element():
-    compiled = compile_potential(random_potential(3))
-    linear, full = vector_widths(compiled, "linear"), vector_widths(compiled, "full")
+    potential = random_potential(3)
+    linear, full = vector_widths(potential, "linear"), vector_widths(potential, "full")
     assert full == {"Al": 2 * linear["Al"], "Cu": linear["Cu"], "Ni": 3 * linear["Ni"]}
 
 
@@ -46,12 +46,12 @@ def test_vector_widths__full_needs_more_than_one_density():
         tuple(type(b)(b.elements, tuple(fs)) for b, fs in zip(section.blocks, blocks, strict=True)),
     )
     with pytest.raises(ActiveSetError, match="one density; take the linear active set"):
-        vector_widths(compile_potential(potential), "full")
+        vector_widths(potential, "full")
 
 
 @pytest.mark.parametrize("most_atoms", [1, 7, 1000])
 def test_environments__batches_are_all_atoms_in_order(most_atoms):
-    _, found = projected()
+    found = projected()
     structures = StructureSet.from_ase(FRAMES)
     environments = Environments(POTENTIAL, structures, "linear", most_atoms)
     batches = list(environments.batches())
