@@ -7,6 +7,7 @@ Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017); Lysogorskiy et al
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from acefit.errors import ActiveSetError
 from acefit.potential.bbasis import import_potential
 from acefit.potential.model import Potential
 from acefit.potential.parameters import parameter_layout
+
+log = logging.getLogger(__name__)
 
 KINDS = (LINEAR, FULL)
 BUILDING = SearchSettings()
@@ -232,6 +235,12 @@ def build_active_set(
     )
     if not environments.used.any():
         raise ActiveSetError("no atom is left to make an active set of; give structures, or a larger limit of force errors")
+    if (
+        kind == FULL
+        and 1 in (densities := {embedding.ndensity for embedding in potential.embeddings.values()})
+        and len(densities) > 1
+    ):
+        log.warning("some elements have one density and others more: pacemaker and LAMMPS cannot load this full active set")
     start = {symbol: Rows.empty(width) for symbol, width in widths.items()}
     found = search(environments.batches, environments.n_batches, start, settings)
     inverses = {symbol: element.inverse.matrix for symbol, element in found.items()}

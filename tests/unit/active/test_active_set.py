@@ -37,6 +37,14 @@ def test_build_active_set__grades_its_own_data_within_the_tolerance(kind):
         assert summary.scaled_condition <= summary.condition
 
 
+def test_build_active_set__warns_where_other_programs_cannot_load_the_file(caplog):
+    potential, structures, _ = small_set()
+    build_active_set(potential, structures.select([0]), "linear")
+    assert not caplog.records
+    build_active_set(potential, structures.select([0]), "full")
+    assert "pacemaker and LAMMPS cannot load this full active set" in caplog.text
+
+
 def test_build_active_set__in_batches_is_as_good():
     potential, structures, built = small_set()
     batched = build_active_set(potential, structures, memory=1, settings=SearchSettings(refinements=20))
