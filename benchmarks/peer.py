@@ -73,7 +73,12 @@ def run_pacemaker(settings: Mapping[str, Any], folder: Path, peers: Path, *optio
         If it ends with an error; with the end of what it printed.
     """
     (folder / "input.yaml").write_text(yaml.safe_dump(dict(settings), sort_keys=False))
-    _run([peers / "bin" / "pacemaker", *options, "--no-predict", "input.yaml"], folder)
+    run_tool("pacemaker", folder, peers, *options, "--no-predict", "input.yaml")
+
+
+def run_tool(name: str, folder: Path, peers: Path, *arguments: str) -> None:
+    """Run a program of pacemaker's environment in a folder; errors as those of `run_pacemaker`."""
+    _run([peers / "bin" / name, *arguments], folder)
 
 
 def _run(command: list[Any], folder: Path) -> None:

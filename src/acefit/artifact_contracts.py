@@ -128,6 +128,17 @@ WEIGHTS_ATOMS = Contract(
     ),
 )
 
+EXPLORATION = Contract(
+    "exploration",
+    1,
+    (
+        Column("start", "int64", "1", "number of the structure from which this part of the walk started"),
+        Column("step", "int64", "1", "time step, counted from there"),
+        Column("time", "float64", "fs", "time since then"),
+        Column("gamma", "float64", "1", "largest extrapolation grade of the atoms"),
+    ),
+)
+
 FUNCTIONS = Contract(
     "functions",
     1,
@@ -294,6 +305,7 @@ CONTRACTS: dict[str, Contract] = {
         SPLIT,
         WEIGHTS,
         WEIGHTS_ATOMS,
+        EXPLORATION,
         FUNCTIONS,
         METRICS,
         CYCLES,

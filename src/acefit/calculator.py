@@ -11,11 +11,14 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
+from acefit.active.active_set import ActiveSet, read_active_set, refuse_without_functions
+from acefit.active.grade import grade_projections
 from acefit.basis.compiled import compile_potential
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.errors import PotentialError
-from acefit.evaluation.predict import predict_layout, project_compiled
+from acefit.evaluation.grouping import Layout
+from acefit.evaluation.predict import predict_layout, project_compiled, project_layout
 from acefit.evaluation.skin import SkinLayout
 from acefit.potential.files import read_any
 from acefit.potential.model import Potential
@@ -34,6 +37,12 @@ class ACECalculator(Calculator):
         Neighbours are searched this far beyond the cutoff (Angstrom) and used until an atom has moved by half of it.
     tables : bool
         Interpolate radial functions in tables as the reference evaluator does; the default evaluates them analytically.
+    active_set : path or ActiveSet, optional
+        Gives the extrapolation grade ``gamma`` of every atom; up to 1 within what the active set spans. To stop or collect
+        structures during a run, attach an `acefit.active.watch.GammaWatch` to it.
+    gamma_on_request : bool
+        Compute gamma only where `get_property("gamma")` asks for it, as that observer does every so many steps; the default
+        computes it along with everything else.
     **options
         Passed on to ASE's Calculator, for example ``label``.
 
@@ -41,6 +50,8 @@ class ACECalculator(Calculator):
     ------
     PotentialError
         If the file cannot be used or a parameter makes no sense.
+    ActiveSetError
+        If the active set cannot be used, or is of another potential.
 
     Examples
     --------
@@ -54,9 +65,9 @@ class ACECalculator(Calculator):
     Notes
     -----
     Results: energy and free_energy (eV, equal), energies (per atom, eV), forces (eV/Angstrom), and for cells with a volume stress
-    and stresses (per atom, they add up to the stress; eV/Angstrom^3, ASE's sign and Voigt order). Energies are on the fitted
-    scale: references are not added back, unless the potential has them as its E0 (`acefit.potential.model.Potential.e0`; the key
-    ``E0`` of a `.yace` file).
+    and stresses (per atom, they add up to the stress; eV/Angstrom^3, ASE's sign and Voigt order); gamma (per atom) with an active
+    set. Energies are on the fitted scale: references are not added back, unless the potential has them as its E0
+    (`acefit.potential.model.Potential.e0`; the key ``E0`` of a `.yace` file).
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]  # noqa: RUF012 - as ASE declares it
@@ -68,11 +79,15 @@ class ACECalculator(Calculator):
         *,
         skin: float = 0.5,
         tables: bool = False,
+        active_set: str | Path | ActiveSet | None = None,
+        gamma_on_request: bool = False,
         **options: Any,
     ) -> None:
         """Read and compile the potential; parameters as described for the class."""
         super().__init__(**options)
         if not isinstance(potential, Potential):
+            if active_set is not None:
+                refuse_without_functions(potential)
             potential = read_any(potential)
         if threads is not None and threads < 1:
             raise PotentialError(f"threads must be at least 1, got {threads}")
@@ -87,16 +102,28 @@ class ACECalculator(Calculator):
         self._x = self._compiled.layout.vector()
         self._coefficients = self._compiled.coefficients(self._x)
         self._skin_layout = SkinLayout(self._compiled, skin)
+        self.active_set, self.gamma_on_request = self._checked(active_set), gamma_on_request
+        if self.active_set is not None:
+            self.implemented_properties = [*self.implemented_properties, "gamma"]
 
     def calculate(
         self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
     ) -> None:
         """Fill `results`; called by ASE."""
-        super().calculate(atoms, properties or ["energy"], system_changes)
+        wanted = properties or ["energy"]
+        super().calculate(atoms, wanted, system_changes)
         assert self.atoms is not None
         structures, layout = self._skin_layout.follow(self.atoms, self.threads)
+        if system_changes or not self.results:
+            self._predict(self.atoms, structures, layout)
+        if self.active_set is not None and (not self.gamma_on_request or "gamma" in wanted):
+            projections = project_layout(self._compiled, self._coefficients, structures, layout, self.threads)
+            self.results["gamma"] = grade_projections(self._compiled, self.active_set, projections)
+
+    def _predict(self, atoms: Atoms, structures: StructureSet, layout: Layout) -> None:
+        """Fill all results but gamma."""
         result = predict_layout(self._compiled, self._coefficients, structures, layout, self.threads)
-        e0 = self._e0[self.atoms.numbers]
+        e0 = self._e0[atoms.numbers]
         energy = (float(result.energies[0]) if len(result.energies) else 0.0) + float(e0.sum())
         self.results = {
             "energy": energy,
@@ -106,7 +133,14 @@ class ACECalculator(Calculator):
         }
         if np.isfinite(result.stresses).all():
             self.results["stress"] = result.stresses[0]
-            self.results["stresses"] = result.atomic_virials / self.atoms.get_volume()
+            self.results["stresses"] = result.atomic_virials / atoms.get_volume()
+
+    def _checked(self, active_set: str | Path | ActiveSet | None) -> ActiveSet | None:
+        """The active set, read and compared with the potential."""
+        if isinstance(active_set, ActiveSet):
+            active_set.check(self.potential)
+            return active_set
+        return None if active_set is None else read_active_set(active_set, self.potential)
 
     def projections(self, atoms: Atoms) -> NDArray[np.float64] | list[NDArray[np.float64]]:
         """B projections of every atom in canonical order, order-1 functions first.

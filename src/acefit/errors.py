@@ -13,6 +13,25 @@ class PotentialError(AcefitError, ValueError):
     """A potential file or basis definition is invalid."""
 
 
+class ActiveSetError(AcefitError, ValueError):
+    """An active set cannot be used, or does not belong to the potential."""
+
+
+class ExtrapolationError(AcefitError, RuntimeError):
+    """A structure is too far from what the potential was fitted to.
+
+    Parameters
+    ----------
+    message : str
+    gamma : float
+        Its extrapolation grade.
+    """
+
+    def __init__(self, message: str, gamma: float) -> None:
+        super().__init__(message)
+        self.gamma = gamma
+
+
 class DataError(AcefitError, ValueError):
     """A dataset, weight file or structure cannot be used."""
 

@@ -23,6 +23,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from acefit.active.asi import read_asi, write_asi
 from acefit.config.loading import load_config
 from acefit.config.stages import neighbor_cutoff, potential_elements, reference_energy
 from acefit.data.external_weights import read_external
@@ -353,6 +354,23 @@ def _metrics() -> bytes:
     return "".join([text_header(), *rows]).encode()
 
 
+def _active_sets(folder: Path) -> list[bytes]:
+    write_asi(folder / "x.asi", {"Al": np.eye(3), "Ni": np.eye(2)}, "linear", {"Al": ["a", "b", "c"], "Ni": ["d", "e"]})
+    with (folder / "y.asi").open("wb") as file:
+        np.savez_compressed(file, Al=np.eye(3))
+    return [(folder / name).read_bytes() for name in ("x.asi", "y.asi")]
+
+
+def _dumps(_: Path) -> list[bytes]:
+    box = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp ff\n0 5 1\n0 5 0\n0 6 0\n"
+    typed, named = "id type xs ys zs\n1 1 0 0 0\n2 2 .5 .5 .5\n", "id element x y z\n1 Al 0 0 0\n2 Ni 0 0 2\n"
+    return [f"{box}ITEM: ATOMS {rows}".encode() * 2 for rows in (typed, named)]
+
+
+def _read_dump(path: Path) -> object:
+    return read_files([{"path": str(path)}], ReadingOptions(lammps_elements=("Al", "Ni")))
+
+
 TARGETS = {
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
     "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),
@@ -371,6 +389,10 @@ TARGETS = {
     "potential": Target("p.yaml", read_potential, _files("data"), YAML_WORDS),
     "C-tilde potential": Target("p.yace", read_yace, _yace, (*YAML_WORDS, b"  [0, 0]: ", b"[1, 1, -2]", b"ACE.jl")),
     "potential in rules": Target("q.yaml", _read_for_rules, _files("data"), YAML_WORDS),
+    "active set": Target("x.asi", read_asi, _active_sets, (b"PK\x03\x04", b"(99999999, 99999999)", b"'descr': '|O'", b"acefit")),
+    "dump": Target(
+        "f.dump", _read_dump, _dumps, (b"ITEM: NUMBER OF ATOMS\n99999999999\n", b"ITEM: BOX BOUNDS abc origin", b"nan")
+    ),
     "artifact": Target("a.yaml", read_yaml, _artifact, YAML_WORDS),
     "live metrics": Target("metrics.txt", read_last_row, lambda _: [_metrics()], (b"nan", b"1e999", b"\n")),
     "evaluation log": Target("evaluations.log", _read_log, _log, (b"E", b"I", b"S", b"\xff" * 8)),

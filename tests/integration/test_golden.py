@@ -13,7 +13,10 @@ import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from acefit.active.active_set import ActiveSet, function_labels, read_active_set
+from acefit.active.grade import grade_projections
 from acefit.basis.compiled import compile_potential
+from acefit.calculator import ACECalculator
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.evaluation.predict import predict_compiled, project_compiled
@@ -118,9 +121,11 @@ def test_golden__projections_densities_and_slopes(name, mode):
 @pytest.mark.parametrize("name", GAMMA)
 def test_golden__gamma(name):
     """gamma = max_k |sum_f b_f ASI[f, k]|; active sets are so badly conditioned that only stored projections give it back."""
-    with np.load(shared_path("golden", f"{name}.asi")) as archive:
-        active = {symbol: archive[symbol] for symbol in archive.files}
-    data = golden(name, "tables")
+    potential = read_potential(shared_path("golden", f"{name}.yaml"))
+    active_set = read_active_set(shared_path("golden", f"{name}.asi"), potential)
+    assert active_set.kind == "linear"
+    active, data = active_set.inverses, golden(name, "tables")
+    grades = grade_projections(compile_potential(potential), active_set, data.projections)
     for _, reference, first, _ in data.rows():
         for i, (symbol, b, gamma) in enumerate(
             zip(reference["symbols"], reference["B_projections"], reference["gamma"], strict=True)
@@ -131,6 +136,24 @@ def test_golden__gamma(name):
             np.testing.assert_allclose(np.abs(b @ matrix).max(), gamma, rtol=0, atol=5 * rounding + 1e-12)
             ours = np.abs(data.projections.values[first + i] @ matrix).max()
             np.testing.assert_allclose(ours, gamma, rtol=1e-4, atol=200 * rounding + 1e-10)
+            np.testing.assert_allclose(grades[first + i], gamma, rtol=1e-4, atol=200 * rounding + 1e-10)
+
+
+@pytest.mark.parametrize("name", GAMMA)
+def test_golden__gamma_of_the_calculator(name):
+    potential, active_set = (shared_path("golden", f"{name}.{suffix}") for suffix in ("yaml", "asi"))
+    calculator, checked = ACECalculator(potential, tables=True, active_set=active_set), 0
+    for reference in read_golden(name)["structures"]:
+        atoms = Atoms(reference["symbols"], reference["positions"], cell=reference["cell"], pbc=reference["pbc"])
+        gamma = calculator.get_property("gamma", atoms)
+        for symbol, b, found, expected in zip(
+            reference["symbols"], reference["B_projections"], gamma, reference["gamma"], strict=True
+        ):
+            matrix = calculator.active_set.inverses[symbol]
+            rounding = (np.abs(b) @ np.abs(matrix)).max() * np.finfo(float).eps
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=200 * rounding + 1e-10)
+            checked += 1
+    assert checked > 20
 
 
 def test_golden__gamma_of_the_full_active_set():
@@ -139,9 +162,8 @@ def test_golden__gamma_of_the_full_active_set():
     compiled = compile_potential(potential, True)
     structures, neighbors = prepared(Atoms("AlNi", [[0, 0, 0], [0, 0, 1.5]]), potential.cutoff)
     found = project_compiled(compiled, compiled.layout.vector(), structures, neighbors)
-    vectors = [np.outer(slope, b).ravel() for slope, b in zip(found.slope, found.values, strict=True)]
-    assert [len(v) for v in vectors] == [518, 518]
-    np.testing.assert_allclose([np.abs(v).max() for v in vectors], [8.60762613, 6.83904847], rtol=1e-8)
+    identity = ActiveSet("full", {"Al": np.eye(518), "Ni": np.eye(518)}, function_labels(potential))
+    np.testing.assert_allclose(grade_projections(compiled, identity, found), [8.60762613, 6.83904847], rtol=1e-8)
 
 
 @pytest.mark.parametrize(

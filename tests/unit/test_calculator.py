@@ -9,10 +9,12 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
 import acefit
+from acefit.active.grade import grade_structures
 from acefit.calculator import ACECalculator
-from acefit.errors import PotentialError
-from acefit.evaluation.predict import predict
+from acefit.errors import ActiveSetError, PotentialError
+from acefit.evaluation.predict import predict, predict_layout
 from acefit.potential.bbasis import read_potential
+from active_sets import small_set
 from bases import DATA
 from models import prepared, random_potential, random_structures
 
@@ -104,3 +106,59 @@ def test_calculator__number_of_threads_must_be_positive():
 
 def test_package__offers_the_calculator():
     assert acefit.ACECalculator is ACECalculator
+
+
+@pytest.mark.parametrize("kind", ["linear", "full"])
+def test_calculator__gives_grades_with_an_active_set(tmp_path, kind):
+    potential, structures, built = small_set(kind)
+    built.active_set.write(tmp_path / "x.asi")
+    expected = grade_structures(potential, built.active_set, structures)
+    for active_set in (built.active_set, tmp_path / "x.asi", str(tmp_path / "x.asi")):
+        atoms = structures.to_ase(3)
+        atoms.calc = ACECalculator(potential, active_set=active_set)
+        atoms.get_forces()
+        found = atoms.calc.results["gamma"]
+        np.testing.assert_allclose(found, expected[structures.structure_of_atom == 3], rtol=1e-6)
+        assert np.array_equal(atoms.calc.get_property("gamma", atoms), found)
+        before = found.max()
+        atoms.positions[0] += 0.4
+        atoms.get_potential_energy()
+        assert atoms.calc.results["gamma"].max() > before
+
+
+def test_calculator__without_an_active_set_has_no_grades():
+    atoms = small_set()[1].to_ase(0)
+    atoms.calc = ACECalculator(small_set()[0])
+    atoms.get_forces()
+    assert "gamma" not in atoms.calc.results
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.calc.get_property("gamma", atoms)
+
+
+def test_calculator__refuses_an_active_set_of_another_potential_or_of_merged_functions(tmp_path):
+    active_set = small_set()[2].active_set
+    with pytest.raises(ActiveSetError, match="does not belong to a potential of Al Ni"):
+        ACECalculator(DEMO, active_set=active_set)
+    active_set.write(tmp_path / "x.asi")
+    with pytest.raises(ActiveSetError, match="does not belong to a potential of Al Ni"):
+        ACECalculator(DEMO, active_set=tmp_path / "x.asi")
+    with pytest.raises(ActiveSetError, match="functions are merged"):
+        ACECalculator(tmp_path / "x.yace", active_set=active_set)
+
+
+def test_calculator__computes_grades_on_request_without_another_evaluation(monkeypatch):
+    potential, structures, built = small_set()
+    calls = []
+    monkeypatch.setattr("acefit.calculator.predict_layout", lambda *args: calls.append(1) or predict_layout(*args))
+    atoms = structures.to_ase(3)
+    atoms.calc = ACECalculator(potential, active_set=built.active_set, gamma_on_request=True)
+    forces = atoms.get_forces()
+    assert "gamma" not in atoms.calc.results
+    gamma = atoms.calc.get_property("gamma", atoms)
+    assert len(calls) == 1
+    assert np.array_equal(atoms.get_forces(), forces)
+    np.testing.assert_allclose(gamma, grade_structures(potential, built.active_set, structures.select([3])), rtol=1e-6)
+    atoms.positions[0] += 0.4
+    assert atoms.calc.get_property("gamma", atoms).max() > gamma.max()
+    atoms.get_potential_energy()
+    assert len(calls) == 2

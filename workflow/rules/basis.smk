@@ -1,7 +1,7 @@
 # A checkpoint: how many ladder steps there are is known when the basis is. Fits take its files by content (fit.smk).
 checkpoint basis:
     input:
-        potentials=settings_of_run(stages.potential_files),
+        potentials=settings_of_run(stages.start_files),
     output:
         target=f"{RUN}/basis/target.yaml",
         functions=f"{RUN}/basis/functions.parquet",

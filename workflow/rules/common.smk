@@ -54,3 +54,4 @@ wildcard_constraints:
     cycle=r"\d\d+",
     shard=r"\d\d\d",
     shards=r"\d\d\d",
+    walk=r"\d\d+",

@@ -86,6 +86,16 @@ def of_steps(pattern):
     return find
 
 
+def of_walks(pattern):
+    """Function that finds a file of all walks of a round."""
+
+    def find(wildcards):
+        walks = [f"{number:02d}" for number in range(len(stages.walks(CONFIGS[wildcards.run])))]
+        return expand(pattern, run=wildcards.run, walk=walks)
+
+    return find
+
+
 def last_selected(wildcards):
     """The best potential of the last ladder step."""
     return of_steps(f"{RUN}/select/step-{{step}}/potential.yaml")(wildcards)[-1]

@@ -26,6 +26,11 @@ def reserved_memory(wildcards, input, attempt):
     return int(stages.fit_memory(settings) or attempt * estimate)
 
 
+def walk_threads(wildcards):
+    """Walks of a round run side by side and share the cores."""
+    return max(1, CORES // len(stages.walks(CONFIGS[wildcards.run])))
+
+
 def fit_threads(wildcards):
     """All cores for a fit that runs alone; restarts that run side by side share them."""
     at_once = CONFIGS[wildcards.run].fit.fit_cycles - 1 if is_parallel(wildcards.run) and int(wildcards.cycle) else 1

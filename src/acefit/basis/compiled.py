@@ -25,6 +25,7 @@ from acefit.kernels.core import pair_core, zbl_screened
 from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
 from acefit.kernels.harmonics import harmonics_tables
 from acefit.kernels.model import Coefficients, Shape
+from acefit.kernels.projections import Couplings
 from acefit.potential.model import Bond, Embedding, Function, Potential
 from acefit.potential.parameters import ParameterLayout, parameter_layout
 
@@ -213,6 +214,41 @@ class Compiled:
     def _transposed(self) -> tuple[csc_array, list[csc_array]]:
         """Transposes of `to_rows` and of the couplings of each element; making one takes longer than a product with it."""
         return self.to_rows.T, [graph.couplings.T for graph in self.graphs]
+
+    @cached_property
+    def couplings(self) -> Couplings:
+        """Couplings of all elements in the form of the kernels."""
+        sparse = [graph.couplings for graph in self.graphs]
+        entries = _starts([matrix.nnz for matrix in sparse])
+        return Couplings(
+            function_start=_starts([matrix.shape[0] for matrix in sparse]),
+            start=np.concatenate(
+                [matrix.indptr[:-1] + first for matrix, first in zip(sparse, entries, strict=False)] + [entries[-1:]]
+            ),
+            term=np.concatenate([matrix.indices for matrix in sparse]).astype(np.int32),
+            weight=np.concatenate([matrix.data for matrix in sparse]),
+            order_one=np.array([matrix.shape[1] for matrix in self.order_one]),
+        )
+
+    @cached_property
+    def order_one(self) -> tuple[NDArray[np.float64], ...]:
+        """Of each element: its order-1 functions, columns, in the sums (n_elements * k_width) of `acefit.kernels.projections`."""
+        elements, functions = self.potential.elements, self.layout.functions()
+        result = []
+        for mu, symbol in enumerate(elements):
+            alike = [f for f in functions if f.elements[0] == symbol and f.order == 1]
+            matrix = np.zeros((len(elements), self.k_width, len(alike)))
+            for column, function in enumerate(alike):
+                other = elements.index(function.elements[1])
+                value = self.maps[mu * len(elements) + other][0]
+                matrix[other, : value.shape[1], column] = value[function.ns[0] - 1]
+            result.append(matrix.reshape(-1, len(alike)))
+        return tuple(result)
+
+    @property
+    def n_functions(self) -> NDArray[np.int64]:
+        """Number of functions of each element, shape (n_elements,)."""
+        return self.couplings.order_one + np.diff(self.couplings.function_start)
 
     @property
     def k_width(self) -> int:

@@ -18,7 +18,7 @@ from rich.markup import escape
 import acefit
 from acefit.errors import AcefitError
 
-COMMANDS = ("check", "run", "status", "info", "convert")
+COMMANDS = ("check", "run", "status", "info", "convert", "activeset", "select")
 """Subcommands in the order in which a user needs them."""
 
 FAILED, INTERRUPTED = 1, 130

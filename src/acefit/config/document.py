@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from acefit.config import data_section, export_section, fit_section, model, potential_section
+from acefit.config import active_section, data_section, export_section, fit_section, model, potential_section
 from acefit.config.document_examples import EXAMPLES
 from acefit.config.fields import Section
 from acefit.config.schema_text import Node, describe, resolved, schema
@@ -47,6 +47,9 @@ SECTIONS: tuple[tuple[str, str, type[Section]], ...] = (
     ("Weighting: uniform", "fit.weighting", fit_section.UniformWeightingPolicy),
     ("Backend", "backend", fit_section.BackendSection),
     ("Export", "export", export_section.ExportSection),
+    ("Active learning", "active", active_section.ActiveSection),
+    ("Exploration", "active.explore", active_section.ExploreSection),
+    ("Labels", "active.label", active_section.LabelSection),
 )
 
 

@@ -76,4 +76,11 @@ backend: {display_step: 50}
     "Export": """
 export: {e0: references}              # total energies in LAMMPS
 """,
+    "Active learning": """
+active:
+  rounds: 3
+  most: 20
+  explore: {structures: start.xyz, temperatures: [300, 900], pressures: [0, 10]}
+  label: {calculator: label.espresso, parameters: {ecutwfc: 40}}
+""",
 }

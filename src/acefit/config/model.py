@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from acefit.config.active_section import ActiveSection
 from acefit.config.data_section import DataInput
 from acefit.config.export_section import ExportSection
 from acefit.config.fields import Name, Positive, Section, Seed, key
@@ -52,6 +53,9 @@ class Config(Section):
     fit: FitSection = key(FitSection(), "How the parameters are fitted")
     backend: BackendSection = key(BackendSection(), "How energies are evaluated")
     export: ExportSection = key(ExportSection(), "What is written for other programs", ours=True)
+    active: ActiveSection | None = key(
+        None, "Active learning: rounds that explore, label what is new and go on fitting; each is a run", ours=True
+    )
     runs: Annotated[Changes | Name | None, Field(union_mode="left_to_right")] = key(
         None,
         "Several runs in one: for each name the keys (dotted, such as `fit.maxiter`) whose values differ from this file; or a "
@@ -62,6 +66,8 @@ class Config(Section):
         None, "Several runs in one: for each key (dotted) a list of values; all combinations are run", ours=True
     )
 
+    _labelled: tuple[str, ...] = PrivateAttr(default=())
+    _start: str | None = PrivateAttr(default=None)
     _notices: tuple[str, ...] = PrivateAttr(default=())
     _base_path: Path = PrivateAttr(default=Path())
     _sources: tuple[Source, ...] = PrivateAttr(default=())
@@ -80,6 +86,16 @@ class Config(Section):
     def sources(self) -> tuple[Source, ...]:
         """Files it was read from, for the lines of its keys."""
         return self._sources
+
+    @property
+    def labelled(self) -> tuple[str, ...]:
+        """Datasets that earlier rounds make, beside those of `data`."""
+        return self._labelled
+
+    @property
+    def start(self) -> str | None:
+        """Potential of the round before, from which this one starts."""
+        return self._start
 
     @property
     def basis(self) -> Any:

@@ -34,6 +34,7 @@ def relation_problems(config: Config) -> list[Problem]:
         _options_problems,
         _fit_problems,
         _trainable_problems,
+        _active_problems,
     )
     return [problem for check in checks for problem in check(config)]
 
@@ -63,6 +64,15 @@ def _export_problems(config: Config) -> Iterator[Problem]:
     if config.export.e0 == "references" and config.data.reference_energy is None and not starts_from_file:
         message = "needs data.reference_energy: data with corrected energies do not say what was subtracted"
         yield Problem(("export", "e0"), message)
+
+
+def _active_problems(config: Config) -> Iterator[Problem]:
+    if config.active is None:
+        return
+    explore, here = config.active.explore, ("active", "explore", "collect_above")
+    if explore.collect_above > explore.stop_above:
+        message = f"{explore.collect_above:g} must not exceed stop_above = {explore.stop_above:g}"
+        yield Problem(here, message, (("active", "explore", "stop_above"),))
 
 
 def _weighting_problems(config: Config) -> Iterator[Problem]:

@@ -18,10 +18,13 @@ from acefit.config.stages import run_name
 from acefit.errors import ConfigError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+ROUND = "round-{:02d}"
+"""Name of a round of active learning, a run."""
+
 COMPARISON = "compare"
 """Folder of the comparison, beside those of the runs."""
 
-OUTSIDE = ("name", "runs", "sweep")
+OUTSIDE = ("name", "runs", "sweep", "active")
 """Keys that belong to the file and to none of its runs."""
 
 
@@ -73,13 +76,15 @@ def load_runs(data: Mapping[str, Any], source: PathLike | Iterable[PathLike] | N
     common, sources = plain(data), read_sources(source)
     config, problems = check_data(common)
     problems = [*repeated_keys(sources), *problems]
-    if config is not None and config.runs is not None and config.sweep is not None:
-        problems.append(Problem(("sweep",), "cannot be combined with runs: keep one of them"))
+    given = [] if config is None else [key for key in ("runs", "sweep", "active") if getattr(config, key) is not None]
+    problems += [Problem((key,), f"cannot be combined with {given[0]}: keep one of them") for key in given[1:]]
     if problems or config is None:
         raise ConfigError(listing(problems, sources))
     config = complete(config, sources)
     name = run_name(config, sources[-1].path if sources else None)
-    if config.runs is None and config.sweep is None:
+    if config.active is not None:
+        return _rounds(config, name)
+    if not given:
         return Runs(name, {name: config}, {name: {}}, {name: name})
     entries, sources = _read_entries(config, sources)
     problems = list(_name_problems(entries))
@@ -93,6 +98,21 @@ def load_runs(data: Mapping[str, Any], source: PathLike | Iterable[PathLike] | N
         # Combinations share their values: what is wrong with one is wrong with all
         raise ConfigError(listing(list({(p.path, p.message): p for p in problems}.values()), sources))
     return Runs(name, configs, {entry.name: entry.changes for entry in entries}, {e.name: e.label for e in entries})
+
+
+def _rounds(config: Config, name: str) -> Runs:
+    """Rounds of active learning: each has the data that all rounds before have labelled, and starts from the potential before."""
+    assert config.active is not None
+    numbers = range(config.active.rounds + 1)
+    folders = [f"{name}/{ROUND.format(number)}" for number in numbers]
+    configs = {}
+    for number, folder in enumerate(folders):
+        changed = config.model_copy()
+        changed._labelled = tuple(f"results/{before}/label/structures.parquet" for before in folders[:number])
+        changed._start = f"results/{folders[number - 1]}/potential.yaml" if number else None
+        configs[folder] = changed
+    names = [ROUND.format(number) for number in numbers]
+    return Runs(name, configs, {text: {"round": number} for number, text in enumerate(names)}, {text: text for text in names})
 
 
 def _read_entries(config: Config, sources: list[Source]) -> tuple[list[_Entry], list[Source]]:

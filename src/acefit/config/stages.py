@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from acefit.config.active_section import ActiveSection
 from acefit.config.elements import KEYWORDS, keyword_arity, split_key
 from acefit.config.fields import as_list
 from acefit.config.fit_section import OPTIMIZER_OPTIONS, EnergyBasedWeightingPolicy, ExternalWeightingPolicy
@@ -56,6 +57,12 @@ def potential_files(config: Config) -> list[str]:
     names: list[tuple[KeyPath, str]] = [(("potential", "filename"), basis.filename)] if isinstance(basis, PotentialFile) else []
     names += _entries(("potential", "initial_potential"), basis.initial_potential)
     return [resolve_file(name, what=_place(config, path), base_path=config.base_path) for path, name in names]
+
+
+def start_files(config: Config) -> list[str]:
+    """Files the basis is built from: those of the configuration; in later rounds the potential before instead of initial ones."""
+    files = potential_files(config)
+    return files if config.start is None else [*files[: isinstance(config.basis, PotentialFile)], config.start]
 
 
 def _entries(path: KeyPath, names: str | list[str] | None) -> list[tuple[KeyPath, str]]:
@@ -121,7 +128,7 @@ def data_files(config: Config) -> list[dict[str, str]]:
         {"path": _data_path(config, name, path), "subset": subset}
         for key, subset, names in groups
         for path, name in _entries(("data", key), names)
-    ]
+    ] + [{"path": path, "subset": "train"} for path in config.labelled]
 
 
 def _data_path(config: Config, name: str, path: KeyPath) -> str:
@@ -245,7 +252,7 @@ def basis_params(config: Config) -> Plain:
 
 
 def _potential_section(config: Config) -> Plain:
-    basis, files = config.basis, potential_files(config)
+    basis, files = config.basis, start_files(config)
     common = {"overwrite_blocks_from_initial_bbasis": basis.overwrite_blocks_from_initial_bbasis}
     if isinstance(basis, PotentialFile):
         own = {"filename": files[0], "reset": basis.reset, "deltaSplineBins": basis.deltaSplineBins}
@@ -331,3 +338,62 @@ def export_params(config: Config) -> Plain:
 def predict_params(config: Config) -> Plain:
     """How the final potential is evaluated."""
     return {"tables": config.backend.tables}
+
+
+def active_set_params(config: Config) -> Plain:
+    """Kind of the active set."""
+    return {"full": _active(config).full, "tables": config.backend.tables}
+
+
+def exploration_files(config: Config) -> list[str]:
+    """Resolve the files of structures from which the potential explores.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing.
+    """
+    names = _entries(("active", "explore", "structures"), _active(config).explore.structures)
+    return [_data_path(config, name, path) for path, name in names]
+
+
+def walks(config: Config) -> list[Plain]:
+    """Temperature (K), pressure (GPa or None) and seed of each walk of a round."""
+    explore = _active(config).explore
+    pressures: list[float] | list[None] = [None] if explore.pressures is None else explore.pressures
+    each = [(t, p) for t in explore.temperatures for p in pressures for _ in range(explore.repetitions)]
+    first = config.seed + len(each) * len(config.labelled)
+    return [{"temperature": t, "pressure": p, "seed": first + number} for number, (t, p) in enumerate(each)]
+
+
+def explore_params(config: Config, walk: int) -> Plain:
+    """How one walk explores."""
+    explore = _active(config).explore
+    keys = ("steps", "timestep", "interval", "collect_above", "stop_above")
+    return {**{key: getattr(explore, key) for key in keys}, **walks(config)[walk], "tables": config.backend.tables}
+
+
+def choose_params(config: Config) -> Plain:
+    """How many candidates are chosen, and which are rejected."""
+    active = _active(config)
+    return {"most": active.most, "reject_above": active.reject_above, "tables": config.backend.tables}
+
+
+def label_params(config: Config) -> Plain:
+    """Calculator that labels structures.
+
+    Raises
+    ------
+    ConfigError
+        If the fit takes energies as they stand in the files, while a calculator gives total energies.
+    """
+    label = _active(config).label
+    if reference_energy(config) is None:
+        raise ConfigError("active.label gives total energies; give data.reference_energy, e.g. isolated or auto")
+    return {**label.model_dump(), "folders": [".", from_here(config.base_path)]}
+
+
+def _active(config: Config) -> ActiveSection:
+    if config.active is None:
+        raise ConfigError("the configuration has no section active, so there is nothing to explore or label")
+    return config.active

@@ -1,4 +1,4 @@
-"""Read datasets: extended XYZ, ASE databases and trajectories, our Parquet tables, pacemaker's pickled data frames.
+"""Read datasets: extended XYZ, ASE databases and trajectories, our Parquet tables, pacemaker's pickled frames, LAMMPS dumps.
 
 Files are read twice, some structures at a time: to see under which names they store their labels, and for the structures. Only
 pickled frames are in memory as a whole. Reference energies are subtracted later (`acefit.data.references`).
@@ -12,7 +12,6 @@ import io
 import itertools
 import os
 import re
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,11 +25,12 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
-from ase.db.sqlite import SQLite3Database
 from numpy.typing import NDArray
 
 from acefit.data.checks import MINIMUM_DISTANCE, find_problems
+from acefit.data.database import ReadOnlyDatabase
 from acefit.data.labels import Keys, Labels, find_keys, labels_of_atoms
+from acefit.data.lammps import check_dump, without_labels
 from acefit.data.storage import Dataset, concatenate
 from acefit.data.stored import open_dataset
 from acefit.data.structures import StructureSet, consecutive_ranges
@@ -41,11 +41,12 @@ from acefit.untrusted import bounded_memory, fair_size
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
 TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
 BINARY = (".db", ".traj")
+DUMPS = (".dump", ".lammpstrj", ".dat")
 ATOMS_AT_ONCE = 2**13
 """Structures are read until they have so many atoms, and then checked and passed on."""
 
 BYTES_AT_ONCE = 2**20
-SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED)
+SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED, *DUMPS)
 
 _COLUMNS = re.compile(r":[RISL]:(\d+)")
 
@@ -70,6 +71,10 @@ class ReadingOptions:
         Elements that may occur; all may when absent.
     minimum_distance : float
         Atoms closer than this, in Å, are an error.
+    lammps_elements : sequence of str
+        Elements of the types 1, 2, ... of LAMMPS, for dumps that do not name them.
+    energy_needed : bool
+        Whether a pickled frame without any energy is an error.
     """
 
     energy_key: str | None = None
@@ -79,11 +84,13 @@ class ReadingOptions:
     on_bad_structure: str = "stop"
     elements: Sequence[str] | None = None
     minimum_distance: float = MINIMUM_DISTANCE
+    lammps_elements: Sequence[str] = ()
+    energy_needed: bool = True
 
     def __post_init__(self) -> None:
         if self.on_bad_structure not in ("stop", "leave_out"):
             raise DataError(f"on_bad_structure is {self.on_bad_structure!r}; give 'stop' or 'leave_out'")
-        unknown = [symbol for symbol in self.elements or () if symbol not in atomic_numbers]
+        unknown = [symbol for symbol in (*(self.elements or ()), *self.lammps_elements) if symbol not in atomic_numbers]
         if unknown:
             raise DataError(f"unknown elements {', '.join(unknown)}; give chemical symbols")
 
@@ -296,6 +303,8 @@ def _reader_of(path: Path) -> Reader:
         return _rows_of_trajectory
     if name.endswith(".db"):
         return _rows_of_database
+    if name.endswith(DUMPS):
+        return _rows_of_dump
     if name.endswith(".parquet"):
         return _rows_of_parquet
     raise DataError(f"{path}: unknown kind of dataset; its name must end in one of {', '.join(SUFFIXES)}")
@@ -331,6 +340,15 @@ def _rows_of_trajectory(path: Path, options: ReadingOptions) -> Iterator[Rows]:
     yield lambda: ((atoms, {}) for atoms in ase.io.iread(os.fspath(path), index=":", format="traj"))
 
 
+@contextmanager
+def _rows_of_dump(path: Path, options: ReadingOptions) -> Iterator[Rows]:
+    """Read a text dump of LAMMPS; forces in it are those of the potential that ran, and no labels."""
+    with path.open(encoding="utf-8", newline="\n") as text:
+        check_dump(text, path, options.lammps_elements)
+        settings: dict[str, Any] = {"index": ":", "format": "lammps-dump-text", "specorder": list(options.lammps_elements)}
+        yield lambda: ((without_labels(atoms), {}) for atoms in ase.io.iread(os.fspath(path), **settings))
+
+
 def _check_frames(text: TextIO, path: Path) -> None:
     """Compare the numbers of atoms and columns with what is there: ASE trusts them, and stops silently at an empty line."""
     lines = enumerate(text, 1)
@@ -354,44 +372,22 @@ def _check_frames(text: TextIO, path: Path) -> None:
             raise DataError(f"{path}, line {number}: structures behind an empty line would be lost; remove that line")
 
 
-class _ReadOnlyDatabase(SQLite3Database):
-    """ASE's database, of which nothing but the stored values of tables is read.
-
-    Views, triggers, generated columns and functions, which could keep SQLite busy without end, are refused, and a file that is
-    no database stays what it is.
-    """
-
-    def _connect(self) -> sqlite3.Connection:
-        path = Path(str(self.filename))
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=20, uri=True)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(path.stat().st_size, 10**6))
-        connection.set_authorizer(_authorize)
-        return connection
-
-
-def _authorize(action: int, first: str | None, second: str | None, database: str | None, view: str | None) -> int:
-    """Allow SQLite to select columns of tables and to count them."""
-    selects = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
-    counts = action == sqlite3.SQLITE_FUNCTION and str(second).lower() == "count"
-    return sqlite3.SQLITE_OK if view is None and (selects or counts) else sqlite3.SQLITE_DENY
-
-
 @contextmanager
 def _rows_of_database(path: Path, options: ReadingOptions) -> Iterator[Rows]:
-    with _ReadOnlyDatabase(str(path)) as database:
+    with ReadOnlyDatabase(str(path)) as database:
         yield lambda: ((row.toatoms(), {**row.data, **row.key_value_pairs}) for row in database.select())
 
 
 @contextmanager
 def _rows_of_pickle(path: Path, options: ReadingOptions) -> Iterator[Rows]:
-    rows = _rows_of_frame(read_pickled_frame(path), path, options.energy_key)
+    rows = _rows_of_frame(read_pickled_frame(path), path, options)
     yield lambda: rows
 
 
-def _rows_of_frame(frame: pd.DataFrame, path: Path, energy_key: str | None) -> list[Row]:
+def _rows_of_frame(frame: pd.DataFrame, path: Path, options: ReadingOptions) -> list[Row]:
     if "ase_atoms" not in frame.columns:
         raise DataError(f"{path} has no column ase_atoms; it has {', '.join(map(str, frame.columns))}")
-    if not {"energy", "energy_corrected", energy_key} & set(frame.columns):
+    if options.energy_needed and not {"energy", "energy_corrected", options.energy_key} & set(frame.columns):
         raise DataError(f"{path} has neither a column energy nor energy_corrected; add one or set data.energy_key")
     columns = [str(name) for name in frame.columns]
     rows: list[Row] = []

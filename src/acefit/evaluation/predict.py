@@ -15,8 +15,9 @@ from acefit.errors import DataError
 from acefit.evaluation.grouping import Layout, build_layout, sum_per_range
 from acefit.evaluation.threads import run_blocks
 from acefit.kernels import radial
-from acefit.kernels.energy import evaluate, project
+from acefit.kernels.energy import evaluate
 from acefit.kernels.model import Coefficients
+from acefit.kernels.projections import project
 from acefit.potential.model import Potential
 
 LARGE_STRUCTURE = 200
@@ -25,9 +26,6 @@ LARGE_STRUCTURE = 200
 
 SLOTS_AT_ONCE = 2**13
 """Slots whose distances are in memory together."""
-
-PROJECTED = 256
-"""Atoms whose products are held in memory at a time for projections."""
 
 
 class Prediction(NamedTuple):
@@ -191,44 +189,55 @@ class Projections(NamedTuple):
 
     Attributes
     ----------
-    values : per atom, (n_functions of its element,) B in canonical order, order-1 functions first
+    table : (A, largest number of functions of an element) B in canonical order, order-1 functions first
+    elements : (A,) element index of each atom
+    n_functions : (n_elements,) columns of the table that atoms of each element have
     rho : (A, p_max) densities; slope : (A, p_max) dF/drho_p without f_cut; cut : (A,) f_cut
     """
 
-    values: list[NDArray[np.float64]]
+    table: NDArray[np.float64]
+    elements: NDArray[np.int64]
+    n_functions: NDArray[np.int64]
     rho: NDArray[np.float64]
     slope: NDArray[np.float64]
     cut: NDArray[np.float64]
 
+    @property
+    def values(self) -> list[NDArray[np.float64]]:
+        """B of each atom, (n_functions of its element,)."""
+        return [row[:n] for row, n in zip(self.table, self.n_functions[self.elements], strict=True)]
+
 
 def project_compiled(
-    compiled: Compiled, x: NDArray[np.float64], structures: StructureSet, neighbors: NeighborList
+    compiled: Compiled,
+    x: NDArray[np.float64],
+    structures: StructureSet,
+    neighbors: NeighborList,
+    threads: int | None = None,
 ) -> Projections:
     """B projections of all atoms, and what the derivatives by the coefficients need: dE/dc_p = dF/drho_p B."""
-    shape, potential = compiled.shape, compiled.potential
-    n_atoms = len(structures.numbers)
     layout = build_prediction_layout(compiled, structures, neighbors)
-    nodes = np.zeros((n_atoms, int((shape.n_a + shape.n_nodes).max())))
-    base = np.zeros((n_atoms, shape.n_elements, compiled.k_width))
-    p_max = int(shape.n_density.max())
-    rho, slope, cut = np.zeros((n_atoms, p_max)), np.zeros((n_atoms, p_max)), np.zeros(n_atoms)
-    n_blocks = len(layout.block_buffer)
-    project(0, n_blocks, shape, compiled.coefficients(x), layout.groups, layout.block_groups, nodes, base, rho, cut, slope)
-    elements = element_indices(potential, structures.numbers)
-    values: list[NDArray[np.float64]] = [np.zeros(0)] * n_atoms
-    functions = compiled.layout.functions()
-    for mu, symbol in enumerate(potential.elements):
+    return project_layout(compiled, compiled.coefficients(x), structures, layout, threads)
+
+
+def project_layout(
+    compiled: Compiled, coefficients: Coefficients, structures: StructureSet, layout: Layout, threads: int | None = None
+) -> Projections:
+    """As `project_compiled`, with everything prepared that stays the same while atoms move."""
+    shape, couplings, n_atoms = compiled.shape, compiled.couplings, structures.n_atoms
+    n_functions, p_max = compiled.n_functions, int(shape.n_density.max())
+    table = np.zeros((n_atoms, int(n_functions.max())))
+    base = np.zeros((n_atoms, shape.n_elements * compiled.k_width))
+    rho, slope, cut = np.zeros((n_atoms, p_max)), np.zeros((n_atoms, p_max)), np.zeros((n_atoms, 1))
+
+    def run(first: int, last: int) -> None:
+        project(
+            first, last, shape, coefficients, couplings, layout.groups, layout.block_groups, table, base, rho, slope, cut
+        )  # fmt: skip
+
+    run_blocks(run, len(layout.block_buffer), threads)
+    elements = element_indices(compiled.potential, structures.numbers)
+    for mu, matrix in enumerate(compiled.order_one):
         atoms = np.flatnonzero(elements == mu)
-        graph, first = compiled.graphs[mu], [f for f in functions if f.elements[0] == symbol and f.order == 1]
-        table = np.zeros((len(atoms), len(first) + graph.couplings.shape[0]))
-        for column, function in enumerate(first):
-            other = potential.elements.index(function.elements[1])
-            value_map, _ = compiled.maps[mu * shape.n_elements + other]
-            table[:, column] = base[atoms, other, : value_map.shape[1]] @ value_map[function.ns[0] - 1]
-        outer = np.repeat(graph.outer, np.diff(graph.term_start))
-        for rows in np.array_split(np.arange(len(atoms)), -(-len(atoms) // PROJECTED) or 1):
-            terms = nodes[np.ix_(atoms[rows], outer)] * nodes[np.ix_(atoms[rows], graph.inner)]
-            table[rows, len(first) :] = (graph.couplings @ terms.T).T
-        for row, atom in enumerate(atoms):
-            values[atom] = table[row]
-    return Projections(values, rho, slope, cut)
+        table[atoms, : matrix.shape[1]] = base[atoms] @ matrix
+    return Projections(table, elements, n_functions, rho, slope, cut[:, 0])

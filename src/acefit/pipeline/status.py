@@ -20,20 +20,6 @@ from acefit.pipeline.staleness import Planned
 from acefit.steps.fit import RUNNING
 from acefit.untrusted import check_regular
 
-STAGES = (
-    "dataset",
-    "neighborlists",
-    "split",
-    "weights",
-    "basis",
-    "fit",
-    "select",
-    "potential",
-    "predict",
-    "report",
-    "export",
-    "compare",
-)
 LOCKS = Path("/proc/locks")
 RECENT = 60.0
 DONE, STALE, PARTLY, ABSENT, LIVE, STOPPED = "done", "stale", "partly", "absent", "running", "interrupted"
@@ -151,6 +137,21 @@ def _jobs(place: Place, config: Config, ladder: list[Any] | None) -> dict[str, l
         "predict": [[place.path(f"{RUN}/predict/{name}") for name in ("structures.parquet", "atoms.parquet", "cost.yaml")]],
         "report": [[place.path(f"{RUN}/report/summary.html")]],
         "export": [[place.path(f"{RUN}/export/{name}") for name in ("potential.yace", "lammps.in")]],
+        **_round_jobs(place, config),
+    }
+
+
+def _round_jobs(place: Place, config: Config) -> dict[str, list[list[Path]]]:
+    """What a round of active learning does after its fit; the last one does nothing."""
+    if config.active is None or len(config.labelled) == config.active.rounds:
+        return {}
+    tables = ("structures.parquet", "atoms.parquet")
+    return {
+        "activeset": [[place.path(f"{RUN}/active/active_set.asi")]],
+        "explore": [
+            [place.path(f"{RUN}/explore/walk-{number:02d}/{name}") for name in tables] for number in range(len(walks(config)))
+        ],
+        **{stage: [[place.path(f"{RUN}/{stage}/{name}") for name in tables]] for stage in ("choose", "label")},
     }
 
 

@@ -286,3 +286,25 @@ def test_read_files__runs_nothing_of_a_database(tmp_path, statements):
     with pytest.raises(DataError, match=r"f\.db cannot be read"):
         read(path)
     assert Path(path).read_bytes() == before
+
+
+def test_read_files__reads_dumps_of_lammps_without_their_forces(tmp_path):
+    path = tmp_path / "md.dump"
+    path.write_text(
+        "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp ff\n0 4\n0 5\n0 6\n"
+        "ITEM: ATOMS id type x y z fx fy fz\n2 1 0 0 2.5 1 1 1\n1 2 0 0 0 1 1 1\n" * 2
+    )
+    result = read(str(path), lammps_elements=("Al", "Ni"))
+    structures = result.dataset.structures
+    assert structures.numbers.tolist() == [28, 13, 28, 13]
+    assert structures.pbc.tolist() == [[True, True, False]] * 2
+    assert structures.cells[0].tolist() == [[4, 0, 0], [0, 5, 0], [0, 0, 6]]
+    assert np.isnan(structures.forces).all()
+    assert (result.files[0].n_without_energy, result.files[0].n_without_forces) == (2, 2)
+
+
+def test_read_files__frames_without_energies_only_where_none_is_needed(tmp_path):
+    path = frame_file(tmp_path, name=["a", "b"])
+    with pytest.raises(DataError, match="neither a column energy nor energy_corrected"):
+        read(path)
+    assert np.isnan(read(path, energy_needed=False).dataset.raw_energies).all()

@@ -1,0 +1,1 @@
+"""Active sets, extrapolation grades and what is chosen by them."""

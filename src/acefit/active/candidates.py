@@ -1,0 +1,160 @@
+"""Structures that are offered to an active set, and files for those that are chosen."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ase.db
+import ase.io
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from acefit.data.readers import ReadingOptions, read_files
+from acefit.data.storage import Dataset, write_dataset
+from acefit.errors import ActiveSetError
+from acefit.files import atomic_path
+
+AUGMENTED = "augmented"
+"""Beginning of the names of structures that were made to mend a potential at short distances and vouch for nothing."""
+
+EVERYTHING = "n_atoms > 0"
+"""Query for all structures."""
+
+VASP = "POSCAR"
+OUTPUTS = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz", ".traj", ".db", ".parquet")
+
+
+def read_candidates(paths: Sequence[str | Path], elements: Sequence[str], lammps_elements: Sequence[str] = ()) -> Dataset:
+    """Structures of files of any kind that `acefit.data.readers` knows; energies and forces may be absent.
+
+    Parameters
+    ----------
+    paths : files
+    elements : that may occur, those of the potential
+    lammps_elements : elements of the types 1, 2, ... of dumps that do not name them
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or a structure cannot be used.
+    """
+    options = ReadingOptions(elements=elements, lammps_elements=lammps_elements, energy_needed=False)
+    return read_files([{"path": str(path)} for path in paths], options).dataset
+
+
+def select_by_query(dataset: Dataset, query: str | None = None) -> Dataset:
+    """Structures for which an expression of pandas holds; without one those whose names do not begin with ``augmented``.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    query : str, optional
+        Of the columns ``name``, ``group``, ``source``, ``n_atoms`` and ``energy_per_atom`` (eV, as given), for example
+        ``n_atoms < 100 and group != 'liquid'``.
+
+    Raises
+    ------
+    ActiveSetError
+        If the expression cannot be evaluated, or no structure remains.
+    """
+    structures = dataset.structures
+    columns = {
+        "name": structures.names,
+        "group": structures.groups,
+        "source": dataset.sources,
+        "n_atoms": structures.atoms_per_structure,
+        "energy_per_atom": dataset.raw_energies / structures.atoms_per_structure,
+    }
+    frame = pd.DataFrame(columns)
+    try:
+        kept = frame[~frame["name"].str.startswith(AUGMENTED)] if query is None else frame.query(query, engine="python")
+    except Exception as error:  # pandas raises whatever an expression leads to
+        raise ActiveSetError(f"query {query!r} cannot be used ({error}); its columns are {', '.join(columns)}") from error
+    if kept.empty:
+        raise ActiveSetError(
+            f"none of {len(frame)} structures remains of the query {query or 'that leaves out augmented ones'!r}"
+        )
+    return dataset.select(kept.index.to_numpy(dtype=np.int64))
+
+
+def labelled_atoms(dataset: Dataset, index: int) -> Atoms:
+    """One structure with its total energy as given, or else the energy with references subtracted."""
+    atoms = dataset.structures.to_ase(index)
+    raw, corrected = float(dataset.raw_energies[index]), float(dataset.structures.energies[index])
+    if np.isfinite(raw):
+        if atoms.calc is not None:
+            atoms.calc.results["energy"] = raw
+        if np.isfinite(corrected):
+            atoms.info["energy_corrected"] = corrected
+    return atoms
+
+
+def write_candidates(dataset: Dataset, path: str | Path) -> list[Path]:
+    """Write structures with their labels; the kind of file follows from the name.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : str or Path
+        Ending in one of `OUTPUTS`; or with POSCAR in its name, for numbered files of VASP, with atoms sorted by element.
+
+    Returns
+    -------
+    list of Path
+        Written files.
+
+    Raises
+    ------
+    ActiveSetError
+        If the name says no known kind.
+    """
+    check_output(path)
+    path, frames = Path(path), [labelled_atoms(dataset, index) for index in range(dataset.structures.n_structures)]
+    if VASP in path.name:
+        return [_write_vasp(atoms, path.with_name(f"{path.name}-{n:04d}")) for n, atoms in enumerate(frames, 1)]
+    if path.name.endswith(".parquet"):
+        atoms_path = path.with_name("atoms.parquet")
+        write_dataset(dataset, path, atoms_path)
+        return [path, atoms_path]
+    kinds: dict[str, Callable[[Path], None]] = {
+        ".traj": lambda temporary: ase.io.write(temporary, frames, format="traj"),
+        ".db": lambda temporary: _write_database(frames, temporary),
+        ".gz": lambda temporary: _write_compressed(frames, temporary),
+    }
+    write = kinds.get(path.suffix, lambda temporary: ase.io.write(temporary, frames, format="extxyz"))
+    with atomic_path(path) as temporary:
+        write(temporary)
+    return [path]
+
+
+def check_output(path: str | Path) -> None:
+    """Refuse a name from which no kind of file follows.
+
+    Raises
+    ------
+    ActiveSetError
+    """
+    if VASP not in Path(path).name and not Path(path).name.endswith(OUTPUTS):
+        raise ActiveSetError(f"{path}: the name of chosen structures must end in one of {', '.join(OUTPUTS)}, or contain {VASP}")
+
+
+def _write_vasp(atoms: Atoms, path: Path) -> Path:
+    with atomic_path(path) as temporary:
+        ase.io.write(temporary, atoms, format="vasp", sort=True)
+    return path
+
+
+def _write_database(frames: Sequence[Atoms], path: Path) -> None:
+    with ase.db.connect(str(path), type="db") as database:
+        for atoms in frames:
+            database.write(atoms, data=atoms.info)
+
+
+def _write_compressed(frames: Sequence[Atoms], path: Path) -> None:
+    text = io.StringIO()
+    ase.io.write(text, frames, format="extxyz")
+    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))

@@ -1,0 +1,20 @@
+import numpy as np
+
+from acefit.active.active_set import read_active_set
+from acefit.active.grade import grade_structures
+from acefit.files import read_yaml
+from acefit.steps.activeset import activeset
+from round_files import write_round
+
+
+def test_activeset__writes_the_set_of_the_dataset_and_a_summary(tmp_path):
+    files, potential, structures = write_round(tmp_path)
+    for full, kind in ((False, "linear"), (True, "full")):
+        activeset(**files, path_to_active_set=tmp_path / "x.asi", path_to_summary=tmp_path / "summary.yaml", full=full, code="c")
+        found = read_active_set(tmp_path / "x.asi", potential)
+        assert found.kind == kind
+        assert grade_structures(potential, found, structures).max() <= 1.011
+        summary = read_yaml(tmp_path / "summary.yaml")
+        assert summary["kind"] == kind
+        assert [entry["element"] for entry in summary["elements"]] == ["Al", "Cu"]
+        assert np.isfinite(summary["elements"][0]["condition"])
