@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from acefit.config.model import Config
 from acefit.config.runs import COMPARISON, Runs
+from acefit.config.stages import walks
 from acefit.errors import AcefitError
 from acefit.files import read_yaml
 from acefit.fit.recorder import TEXT_FILES
