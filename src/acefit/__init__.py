@@ -8,6 +8,7 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = [
     "ACECalculator",
+    "ACEEnsemble",
     "FitResult",
     "__version__",
     "build_potential",
@@ -27,6 +28,10 @@ def __getattr__(name: str) -> Any:
         from acefit.calculator import ACECalculator
 
         return ACECalculator
+    if name == "ACEEnsemble":
+        from acefit.ensemble import ACEEnsemble
+
+        return ACEEnsemble
     if name in __all__:
         from acefit import api
 

@@ -35,6 +35,7 @@ figcaption { color: #444; max-width: 56rem; font-size: 0.92rem; }
 dl { display: grid; grid-template-columns: max-content auto; gap: 0.15rem 1.2rem; }
 dt { color: #555; }
 dd { margin: 0; overflow-wrap: anywhere; }
+.warning { border-left: 4px solid #d55e00; background: #fdf1e7; padding: 0.5rem 0.8rem; }
 @media print { nav { display: none; } figure, tr { break-inside: avoid; } .scrolled { max-height: none; } }
 """
 
@@ -102,6 +103,11 @@ def format_links(links: Mapping[str, str]) -> str:
 def format_paragraph(text: str) -> str:
     """One paragraph of plain text."""
     return f"<p>{html.escape(text)}</p>\n"
+
+
+def format_warning(text: str) -> str:
+    """One marked paragraph of plain text."""
+    return f'<p class="warning"><strong>Warning:</strong> {html.escape(text)}</p>\n'
 
 
 def format_table(table: pd.DataFrame, labels: Mapping[str, str], units: Mapping[str, str], caption: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,11 +68,13 @@ class Background(NamedTuple):
     left_out : texts on what the dataset stage did not use
     notes : texts on the weights and the split
     provenance : name -> value
+    walls : on each pair of elements, what its energy does at short distances, and whether that is sound
     """
 
     left_out: list[str]
     notes: list[str]
     provenance: Mapping[str, Any]
+    walls: Sequence[tuple[str, bool]] = ()
 
 
 def format_report(
@@ -94,6 +96,7 @@ def format_report(
     """
     sections = [
         page.Section("Summary", _format_summary(run, tables["errors"])),
+        page.Section("Short distances", _format_walls(background.walls)),
         page.Section("What was left out", _format_left_out(tables["excluded"], background)),
         page.Section("How the fits ended", _format_ends(tables["cycles"])),
     ]
@@ -148,6 +151,13 @@ def _format_summary(run: RunData, errors: pd.DataFrame) -> str:
 
 def _pairs(cycles: pd.DataFrame) -> set[tuple[int, int]]:
     return set(zip(cycles["ladder_step"], cycles["cycle_step"], strict=True))
+
+
+def _format_walls(walls: Sequence[tuple[str, bool]]) -> str:
+    """Warnings of pairs of elements that do not keep apart, and a list of those that do."""
+    return "".join(page.format_warning(text) for text, is_sound in walls if not is_sound) + page.format_list(
+        [text for text, is_sound in walls if is_sound]
+    )
 
 
 def _format_left_out(excluded: pd.DataFrame, background: Background) -> str:

@@ -94,9 +94,15 @@ def _apply_policy(draft: Draft, dataset: Dataset, policy: dict[str, Any]) -> Non
         return
     if kind == "EnergyBasedWeightingPolicy":
         draft.source = "energy-based"
-        selection = select_and_weight(dataset.structures, draft.subsets, EnergyBasedPolicy.from_mapping(policy))
+        # Synthetic structures of high energy would be left out, and must not change what is drawn from the real ones
+        augmented = [s for s in np.flatnonzero(find_augmented(dataset.structures)) if draft.subsets[s] != "excluded"]
+        hidden = set(augmented)
+        real = ["excluded" if s in hidden else subset for s, subset in enumerate(draft.subsets)]
+        selection = select_and_weight(dataset.structures, real, EnergyBasedPolicy.from_mapping(policy))
         draft.energy, draft.force = selection.energy, selection.force
         draft.effective, draft.tiers = selection.effective, selection.tiers
+        for s in augmented:
+            selection.subsets[s], selection.reasons[s] = draft.subsets[s], "median weight of the real structures"
         draft.subsets, draft.reasons = selection.subsets, selection.reasons
         return
     if kind == "ExternalWeightingPolicy":
@@ -124,10 +130,18 @@ def _apply_factors(draft: Draft, dataset: Dataset) -> None:
         draft.reasons[s] += f", w_factor {factors[s]:g}"
 
 
+def find_augmented(structures: StructureSet) -> NDArray[np.bool_]:
+    """Which structures are synthetic: those whose name starts with ``augmented``, shape (S,)."""
+    return np.array([name.startswith("augmented") for name in structures.names], dtype=bool)
+
+
 def _weight_augmented(draft: Draft, dataset: Dataset, aug_factor: float) -> None:
-    """Give augmented structures the median weight where they have none, and reduce all of them; each subset by itself."""
+    """Give augmented structures the median weight where they have none, and reduce all of them; each subset by itself.
+
+    The mask of their forces counts wherever the dataset has no force weights of its own for them.
+    """
     structures = dataset.structures
-    is_augmented = np.array([name.startswith("augmented") for name in structures.names], dtype=bool)
+    is_augmented = find_augmented(structures)
     if is_augmented.any():
         of_atom = structures.structure_of_atom
         masks = np.where(np.isnan(dataset.force_masks), 1.0, dataset.force_masks)
@@ -142,7 +156,9 @@ def _weight_augmented(draft: Draft, dataset: Dataset, aug_factor: float) -> None
             if bare.any():
                 draft.energy[bare] = np.median(draft.energy[real])
             if bare_atoms.any():
-                draft.force[bare_atoms] = np.median(draft.force[real_atoms]) * masks[bare_atoms]
+                draft.force[bare_atoms] = np.median(draft.force[real_atoms])
+            masked = augmented_atoms if draft.source != "dataset" else bare_atoms
+            draft.force[masked] *= masks[masked]
             draft.energy[augmented] *= aug_factor
             draft.force[augmented_atoms] *= aug_factor
             for s in np.flatnonzero(augmented):

@@ -74,12 +74,8 @@ def with_automatic_repulsion(potential: Potential, distances: Mapping[tuple[str,
     PotentialError
         If a bond has no outer switching width, without which the ZBL term cannot vanish smoothly.
     """
-    bonds = {}
+    cutoffs = {}
     for (a, b), bond in potential.bonds.items():
-        if bond.dcut <= 0.0:
-            raise PotentialError(
-                f"fit.repulsion: auto needs dcut > 0 for the bond {a}-{b} to switch its ZBL term off; it is {bond.dcut}"
-            )
         distance = distances.get(pair_key(a, b))
         if distance is None:
             radii = covalent_radii[[atomic_numbers[a], atomic_numbers[b]]]
@@ -89,6 +85,34 @@ def with_automatic_repulsion(potential: Potential, distances: Mapping[tuple[str,
             )
         else:
             log.info("%s-%s: core repulsion below its shortest training distance, %.3f A", a, b, distance)
+        cutoffs[pair_key(a, b)] = distance
+    return with_inner_cutoffs(potential, cutoffs)
+
+
+def with_inner_cutoffs(potential: Potential, cutoffs: Mapping[tuple[str, str], float]) -> Potential:
+    """Give bonds ZBL repulsion below given distances.
+
+    Parameters
+    ----------
+    potential : Potential
+    cutoffs : mapping
+        Inner cutoff of each pair of elements, Angstrom; pairs that are missing get 0, which leaves them without repulsion.
+
+    Returns
+    -------
+    Potential
+        Every bond with mode `zbl`, width `DELTA_IN` and factor 1; every embedding with core cuts 1.
+
+    Raises
+    ------
+    PotentialError
+        If a bond has no outer switching width, without which the ZBL term cannot vanish smoothly.
+    """
+    bonds = {}
+    for (a, b), bond in potential.bonds.items():
+        if bond.dcut <= 0.0:
+            raise PotentialError(f"ZBL repulsion needs dcut > 0 for the bond {a}-{b} to switch its term off; it is {bond.dcut}")
+        distance = cutoffs.get(pair_key(a, b), 0.0)
         bonds[a, b] = replace(bond, rcut_in=distance, dcut_in=DELTA_IN, inner_cutoff_type="zbl", core_repulsion=(1.0, 1.0))
     embeddings = {
         element: replace(embedding, rho_core_cut=1.0, drho_core_cut=1.0) for element, embedding in potential.embeddings.items()

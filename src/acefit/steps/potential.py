@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from acefit.files import read_yaml
 from acefit.fit.repulsion import Distances, shortest_distances, with_automatic_repulsion
 from acefit.potential.bbasis import read_sealed_potential, write_potential
 from acefit.potential.model import Potential
+from acefit.shortrange.check import check_walls
+
+log = logging.getLogger(__name__)
 
 # bookkeeping of a running fit
 TRANSIENT = ("_fit_cycles", "intermediate_time")
@@ -38,7 +42,8 @@ def potential(
 ) -> None:
     """Write the final potential; equal inputs give equal files.
 
-    The core repulsion is set here, before predictions and reports are made, so that these are of the potential that is used.
+    The core repulsion is set here, before predictions and reports are made, so that these are of the potential that is used. The
+    log says whether the energy of each pair of elements rises all the way to short distances (`acefit.shortrange.check`).
 
     Parameters
     ----------
@@ -62,6 +67,8 @@ def potential(
     if repulsion == "auto":
         distances = _training_distances(fitted, (path_to_structures, path_to_atoms), path_to_weights, paths_to_shards)
         fitted = with_automatic_repulsion(fitted, distances)
+    for wall in check_walls(fitted):
+        log.log(logging.INFO if wall.is_sound else logging.WARNING, "%s", wall)
     kept = {key: value for key, value in fitted.metadata.items() if key not in TRANSIENT}
     own = {"acefit_version": __version__}
     reference_energy = read_yaml(path_to_references)["reference_energy"]

@@ -18,6 +18,7 @@ from acefit.analysis.figure_set import RunData, draw_all
 from acefit.analysis.report_page import Background, format_report
 from acefit.analysis.run_data import read_run
 from acefit.files import file_digest, read_yaml, write_text
+from acefit.shortrange.check import check_walls
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def report(
 ) -> None:
     """Write all figures and tables of `acefit.analysis.catalog` and the page that shows them.
 
-    Figures for which there are no data are written too, as a small note that gives the reason; the page names them at its end.
+    Figures without data are written too, as a small note with the reason; the page names them at its end.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def report(
     tables = _write_tables(run, reasons, Path(path_to_tables))
     figures, absent = _write_figures(run, Path(path_to_figures))
     digests = {"potential.yaml": path_to_potential, "predictions": path_to_predicted_structures}
-    background = _read_background(path_to_references, path_to_weight_summary, digests)
+    background = _read_background(run, path_to_references, path_to_weight_summary, digests)
     write_text(format_report(run, tables, figures, absent, background), path_to_report)
 
 
@@ -116,8 +117,10 @@ def _write_figures(run: RunData, folder: Path) -> tuple[dict[str, bytes], dict[s
     return shown, absent
 
 
-def _read_background(references: str | Path, weight_summary: str | Path, files: dict[str, str | Path]) -> Background:
-    """Texts about the dataset and the weights, and where everything came from."""
+def _read_background(
+    run: RunData, references: str | Path, weight_summary: str | Path, files: dict[str, str | Path]
+) -> Background:
+    """Texts about the dataset, the weights and short distances, and where everything came from."""
     dataset, weights = read_yaml(references), read_yaml(weight_summary)
     left_out = [f"{i['source']}, structure {i['row']} ({i['name']}): {i['reason']}" for i in dataset["left_out"]]
     notes = [text for text in dataset["warnings"] if not text.startswith("left out: ")]
@@ -133,4 +136,4 @@ def _read_background(references: str | Path, weight_summary: str | Path, files: 
     facts |= {f"folder of the {key}": str(Path(path).parent) for key, path in folders.items()}
     facts |= {f"{key}, SHA-256": file_digest(path) for key, path in files.items()}
     facts["acefit"] = __version__
-    return Background(left_out, notes, facts)
+    return Background(left_out, notes, facts, [(str(wall), wall.is_sound) for wall in check_walls(run.potential)])

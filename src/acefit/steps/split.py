@@ -45,13 +45,19 @@ def split(
         If test_size is impossible or no training structure is left.
     """
     structures = read_arrays(path_to_structures, "structures")
-    result = split_structures(list(structures["role"]), list(structures["group"]), test_size, seed, stratify)
+    # synthetic structures say nothing about how good a potential is
+    is_augmented = [
+        role == "data" and name.startswith("augmented") for role, name in zip(structures["role"], structures["name"], strict=True)
+    ]
+    roles = ["train" if synthetic else role for role, synthetic in zip(structures["role"], is_augmented, strict=True)]
+    result = split_structures(roles, list(structures["group"]), test_size, seed, stratify)
     if test_size is not None and not len(result.test):
         logger.warning("data.test_size %g of %d structures is less than one: no test set", test_size, len(result.subsets))
     for element in _tested_atoms(structures, result.subsets) if has_isolated_references else ():
         logger.warning("the only single atom of %s is in the test set; it gives the reference energy all the same", element)
     provenance = made_by("split", code, path_to_structures)
-    columns = {"structure": structures["structure"], "subset": list(result.subsets), "reason": list(result.reasons)}
+    reasons = ["augmented, for training only" if a else reason for a, reason in zip(is_augmented, result.reasons, strict=True)]
+    columns = {"structure": structures["structure"], "subset": list(result.subsets), "reason": reasons}
     write_table(columns, path_to_split, "split", provenance)
     logger.info("%d structures for training, %d for testing", len(result.train), len(result.test))
 

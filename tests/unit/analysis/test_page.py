@@ -58,3 +58,7 @@ def test_format_list_and_facts__of_nothing_are_nothing():
     assert page.format_links({}) == ""
     assert page.format_list([]) == ""
     assert page.format_facts({}) == ""
+
+
+def test_format_warning__escapes_and_marks_its_text():
+    assert page.format_warning("a < b") == '<p class="warning"><strong>Warning:</strong> a &lt; b</p>\n'

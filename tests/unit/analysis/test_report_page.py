@@ -9,11 +9,11 @@ from acefit.potential.model import Potential
 PNG = b"\x89PNG" + bytes(40)
 
 
-def make_page(predictions, **tables):
+def make_page(predictions, walls=(), **tables):
     run = RunData("demo", Potential(("Si",), {}, {}, ()), predictions, pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     given = dict.fromkeys(TABLES, pd.DataFrame()) | {"errors": tabulate_overall(predictions), **tables}
     absent = {"test-e-de-nn": "no test set", "test-f-df-dist": "no test set"}
-    return format_report(run, given, {"weights": PNG}, absent, Background(["bad.xyz, structure 1"], [], {"acefit": "1.0"}))
+    return format_report(run, given, {"weights": PNG}, absent, Background(["bad.xyz, structure 1"], [], {"acefit": "1.0"}, walls))
 
 
 def test_page__shows_errors_figures_and_provenance(predictions):
@@ -36,3 +36,11 @@ def test_page__lists_what_was_left_out_with_reasons(predictions):
 
 def test_page__tables_name_their_files(predictions):
     assert "File: tables/errors.csv" in make_page(predictions)
+
+
+def test_page__warns_of_pairs_that_do_not_keep_apart(predictions):
+    text = make_page(predictions, walls=[("Al-Al: it falls", False), ("Al-Ni: it rises", True)])
+    assert '<p class="warning"><strong>Warning:</strong> Al-Al: it falls</p>' in text
+    assert "<li>Al-Ni: it rises</li>" in text
+    assert "Short distances" in text
+    assert "Short distances" not in make_page(predictions)

@@ -84,6 +84,27 @@ def test_augmented__uniform_weights_are_reduced():
     assert result.weights.energy == pytest.approx(np.array([1, 0.1, 1, 1]) / 3.1)
 
 
+def test_augmented__masks_count_under_a_policy_too():
+    masks = np.array([np.nan, 0.0, 1.0] + [0.0] * 7)
+    result = assign_weights(make_data(("a", "augmented-1", "c", "d"), force_masks=masks), TRAIN, aug_factor=0.5)
+    # masks of real structures have no effect
+    expected = np.array([1, 0, 0.5] + [1] * 7)
+    assert result.weights.force == pytest.approx(expected / expected.sum())
+
+
+def test_augmented__take_no_part_in_the_energy_based_policy():
+    policy = {"type": "EnergyBasedWeightingPolicy", "DEup": 0.6, "seed": 1}
+    without = assign_weights(make_data(), ("train", "train", "train", "excluded"), policy)
+    with_it = assign_weights(make_data(("a", "b", "c", "augmented/zbl/Cu4")), TRAIN, policy, aug_factor=0.5)
+    # the last one is far above DEup
+    assert with_it.subsets == ("train", "train", "excluded", "train")
+    assert with_it.reasons[3] == "median weight of the real structures, augmented: times 0.5"
+    share = with_it.weights.energy[0] / without.weights.energy[0]
+    assert with_it.weights.energy[:2] == pytest.approx(share * without.weights.energy[:2])
+    assert with_it.weights.energy[3] == pytest.approx(0.5 * np.median(with_it.weights.energy[:2]))
+    assert with_it.weights.force[6:] == pytest.approx(0.5 * np.median(with_it.weights.force[:3]))
+
+
 def test_augmented__need_real_structures_in_their_subset():
     data = make_data(("a", "augmented", "c", "d"), energy_weights=np.array([1, np.nan, 1, 1]), force_weights=np.ones(10))
     with pytest.raises(DataError, match="the test set has augmented structures without weights and no real ones"):

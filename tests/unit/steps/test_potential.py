@@ -1,6 +1,7 @@
 """The step `potential`."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -57,6 +58,17 @@ def test_potential__automatic_repulsion_starts_at_the_shortest_training_distance
     train = [distance for distance, subset in zip(shortest, SUBSETS, strict=True) if subset == "train"]
     assert bond.inner_cutoff_type == "zbl"
     assert bond.rcut_in == pytest.approx(min(train), rel=1e-12)
+
+
+def test_potential__says_whether_each_pair_keeps_apart(tmp_path, caplog):
+    arguments = prepared(tmp_path)
+    with caplog.at_level(logging.INFO):
+        potential(**arguments, repulsion=None, metadata=None)
+        potential(**arguments, repulsion="auto", metadata=None)
+    bare, mended = [record for record in caplog.records if "Cu-Cu: the energy" in record.message]
+    assert (bare.levelno, mended.levelno) == (logging.WARNING, logging.INFO)
+    assert "set a core repulsion" in bare.message
+    assert "the energy rises from" in mended.message
 
 
 def shortest_distance(atoms: Atoms) -> float:

@@ -2,15 +2,19 @@ import numpy as np
 import pytest
 
 from acefit import artifacts
-from acefit.artifacts import read_arrays, write_table
+from acefit.analysis.errors import tabulate_overall
+from acefit.analysis.predictions import Predictions
+from acefit.artifacts import made_by, read_arrays, write_table
 from acefit.data.neighborlists import build
 from acefit.data.storage import Dataset, write_dataset, write_shard
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError
 from acefit.evaluation import parts
-from acefit.files import read_yaml
+from acefit.files import read_yaml, write_yaml
 from acefit.potential.bbasis import write_potential
 from acefit.potential.model import Block, Bond, Embedding, Function, Potential
+from acefit.shortrange.zbl import pair_energies
+from acefit.steps.potential import potential
 from acefit.steps.predict import predict
 
 
@@ -124,3 +128,37 @@ def test_predict__refuses_a_dataset_and_weights_of_other_atoms(inputs):
         write_table(columns, inputs[key].with_name("short.parquet"), name)
         with pytest.raises(ArtifactError, match=r"does not (belong to|have the structures of)"):
             predict(**{**inputs, key: inputs[key].with_name("short.parquet")})
+
+
+def test_predict__errors_are_those_with_the_automatic_core_repulsion(inputs, tmp_path):
+    """The only training structure has 3 Å, so that the repulsion acts on the tested dimer of 2 Å, and on its errors."""
+    weights = read_arrays(inputs["path_to_weights"], "weights") | {
+        "subset": np.array(["test", "train", "excluded"], dtype=object)
+    }
+    write_table(weights, inputs["path_to_weights"], "weights", made_by("weights", "", inputs["path_to_structures"]))
+    write_yaml({"reference_energy": None}, tmp_path / "references.yaml")
+    shared = {name: inputs[name] for name in ("path_to_structures", "path_to_atoms", "paths_to_shards", "path_to_weights")}
+    final = tmp_path / "final.yaml"
+    potential(
+        **shared,
+        repulsion="auto",
+        metadata=None,
+        path_to_selected=inputs["path_to_potential"],
+        path_to_references=tmp_path / "references.yaml",
+        path_to_potential=final,
+    )
+    errors = {}
+    for path in (inputs["path_to_potential"], final):
+        predict(**inputs | {"path_to_potential": path})
+        tables = (("predicted", "predicted_structures"), ("predicted_atoms", "predicted_atoms"))
+        predictions = Predictions.from_columns(
+            *(read_arrays(tmp_path / f"{name}.parquet", contract) for name, contract in tables)
+        )
+        rows = tabulate_overall(predictions)
+        errors[path] = rows[rows["structures"] == "all"].set_index("subset")
+    pair, slope = pair_energies(2.0, 14, 14, 4.0 - 0.01, 4.0)
+    # reference energy of the dimer: 1 eV; its forces: 0
+    assert errors[final].loc["test", "rmse_epa"] == pytest.approx(1000 * abs(float(pair) - 1.0) / 2, rel=1e-9)
+    assert errors[final].loc["test", "max_abs_f_comp"] == pytest.approx(abs(float(slope)), rel=1e-9)
+    assert errors[inputs["path_to_potential"]].loc["test", "rmse_epa"] == pytest.approx(0.0, abs=1e-9)
+    assert errors[final].loc["train", "rmse_epa"] == pytest.approx(errors[inputs["path_to_potential"]].loc["train", "rmse_epa"])

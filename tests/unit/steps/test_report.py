@@ -87,6 +87,7 @@ def test_report__page_says_what_is_missing_and_left_out(out):
     assert "1 structures excluded from the fit: too high" in page
     assert "data.xyz: 2 structures without forces" in page
     assert "gradient below tolerance" in page
+    assert '<p class="warning"><strong>Warning:</strong> Si-Si: the energy ' in page
     assert 'id="figure-train-ef-pairplots"' in page
     assert 'id="figure-test-ef-pairplots"' not in page
 

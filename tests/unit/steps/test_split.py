@@ -31,6 +31,16 @@ def test_split__writes_subsets_and_reasons(tmp_path, stratify):
     assert read_provenance(tmp_path / "split")["provenance"] == {"step": "split", "code": "", "inputs": inputs}
 
 
+def test_split__keeps_augmented_structures_for_training(tmp_path):
+    frames = [Atoms("Cu2", [[0, 0, 0], [0, 0, 1.0]], info={"name": f"augmented/zbl/{s}" if s < 6 else str(s)}) for s in range(10)]
+    write_dataset(Dataset.from_structures(StructureSet.from_ase(frames)), tmp_path / "s", tmp_path / "a")
+    split(path_to_structures=tmp_path / "s", test_size=3, stratify=False, seed=1, path_to_split=tmp_path / "split")
+    table = read_arrays(tmp_path / "split", "split")
+    assert table["subset"][:6].tolist() == ["train"] * 6
+    assert table["reason"][:6].tolist() == ["augmented, for training only"] * 6
+    assert sorted(table["subset"][6:]) == ["test"] * 3 + ["train"]
+
+
 def test_split__warns_when_the_test_set_is_empty(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         table = run(tmp_path, 0.05)

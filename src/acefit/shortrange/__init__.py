@@ -1,0 +1,1 @@
+"""What happens at short distances: ZBL repulsion, synthetic data from it, inner cutoffs, and checks."""

@@ -1,0 +1,92 @@
+"""Shortest distances of each pair of elements in a dataset, and what counts as shorter than the data know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations_with_replacement
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
+from numpy.typing import NDArray
+
+from acefit.data.neighborlists import NeighborList
+from acefit.data.structures import StructureSet
+from acefit.potential.model import pair_key
+
+QUANTILE = 0.001
+"""Share of the structures whose shortest distances are taken for outliers."""
+
+Pair = tuple[str, str]
+Distances = dict[Pair, float]
+
+
+def pair_codes(structures: StructureSet, neighbors: NeighborList) -> NDArray[np.int64]:
+    """One number per unordered pair of elements for every pair of atoms, see `code_of`."""
+    i, j = structures.numbers[neighbors.i], structures.numbers[neighbors.j]
+    return np.minimum(i, j) * len(chemical_symbols) + np.maximum(i, j)
+
+
+def code_of(pair: Pair) -> int:
+    """Number of a pair of elements as in `pair_codes`."""
+    low, high = sorted(atomic_numbers[element] for element in pair)
+    return low * len(chemical_symbols) + high
+
+
+def covalent_distance(pair: Pair) -> float:
+    """Sum of the covalent radii, Angstrom."""
+    return float(covalent_radii[[atomic_numbers[element] for element in pair]].sum())
+
+
+def shortest_per_structure(structures: StructureSet, neighbors: NeighborList) -> dict[Pair, NDArray[np.float64]]:
+    """Shortest distance of each pair of elements in every structure that has the pair within the cutoff of the list.
+
+    Returns
+    -------
+    dict
+        Pair -> distances, Angstrom, in the order of the structures.
+    """
+    codes, distances = pair_codes(structures, neighbors), neighbors.distances()
+    structure = structures.structure_of_atom[neighbors.i]
+    result: dict[Pair, NDArray[np.float64]] = {}
+    for code in np.unique(codes):
+        rows = codes == code
+        shortest = np.full(structures.n_structures, np.inf)
+        np.minimum.at(shortest, structure[rows], distances[rows])
+        low, high = divmod(int(code), len(chemical_symbols))
+        result[pair_key(chemical_symbols[low], chemical_symbols[high])] = shortest[np.isfinite(shortest)]
+    return result
+
+
+def known_distances(
+    shortest: Mapping[Pair, NDArray[np.float64]], elements: Iterable[str], quantile: float = QUANTILE
+) -> Distances:
+    """Distance of each pair of elements below which a dataset says nothing.
+
+    Parameters
+    ----------
+    shortest : mapping
+        See `shortest_per_structure`.
+    elements : iterable of str
+    quantile : float
+        Of the shortest distances of the structures.
+
+    Returns
+    -------
+    dict
+        Pair -> Angstrom; the sum of the covalent radii for pairs that do not occur.
+    """
+    pairs = (pair_key(a, b) for a, b in combinations_with_replacement(sorted(elements), 2))
+    return {p: float(np.quantile(shortest[p], quantile)) if len(shortest.get(p, ())) else covalent_distance(p) for p in pairs}
+
+
+def atoms_with_short_pairs(
+    structures: StructureSet, neighbors: NeighborList, thresholds: Mapping[Pair, float]
+) -> NDArray[np.bool_]:
+    """Whether each atom has a neighbour closer than the threshold (Angstrom) of their elements, shape (A,)."""
+    codes, distances = pair_codes(structures, neighbors), neighbors.distances()
+    is_short = np.zeros(neighbors.n_pairs, dtype=bool)
+    for pair, threshold in thresholds.items():
+        is_short |= (codes == code_of(pair)) & (distances < threshold)
+    result = np.zeros(structures.n_atoms, dtype=bool)
+    result[neighbors.i[is_short]] = True
+    return result

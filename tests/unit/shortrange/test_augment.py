@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from acefit.data.structures import StructureSet
+from acefit.errors import DataError
+from acefit.shortrange.augment import AugmentSettings, augment, augmented_sizes, draw_seeds
+from acefit.shortrange.zbl import ZBLCalculator
+from compressed import bare_potential, curve_of
+
+BARRIER = np.array([0.0, 1, 9, 7, 5, 4, 3, 2, 1, 0])
+FRAMES = [bulk("Al", a=a) for a in np.linspace(3.9, 4.3, 5)] + [
+    bulk("Cu", a=3.6),
+    Atoms("Al"),
+    bulk("Al", cubic=True) * (3, 3, 1),
+]
+SETTINGS = AugmentSettings(shortest=1.2, step=0.3, highest=1e4)
+
+
+def below_two_fails(structures, neighbors):
+    return np.where(neighbors.shortest_per_atom() < 2.0, 99.0, 1.0)
+
+
+def test_draw_seeds__takes_from_every_composition():
+    structures = StructureSet.from_ase(FRAMES)
+    usable = structures.atoms_per_structure > 0
+    usable[6] = False
+    seeds = draw_seeds(structures, usable, AugmentSettings(n_seeds=2))
+    assert 5 in seeds
+    assert len(seeds) == 2
+    assert draw_seeds(structures, usable, AugmentSettings(n_seeds=2)).tolist() == seeds.tolist()
+    everything = draw_seeds(structures, usable, AugmentSettings(largest_seed=100))
+    assert set(everything) >= {5}
+    # all are larger than allowed: the smallest ones are taken
+    large = np.arange(len(FRAMES)) == 7
+    assert draw_seeds(structures, large, AugmentSettings(largest_seed=1)).tolist() == [7]
+
+
+def test_augmented_sizes__are_below_the_reliable_ones_and_higher():
+    curve = curve_of(BARRIER)
+    assert augmented_sizes(curve, AugmentSettings(highest=1e6)).tolist() == [0, 1]
+    per_atom = curve.repulsion.energies / 3
+    assert augmented_sizes(curve, AugmentSettings(highest=per_atom[1])).tolist() == [1]
+    assert augmented_sizes(curve, AugmentSettings(highest=1e6, lowest=per_atom[1])).tolist() == [0, 1]
+    # the highest reliable energy must be reached
+    high = np.where(np.arange(10) == 2, curve.repulsion.energies[1] + 1e-6, BARRIER)
+    assert augmented_sizes(curve_of(high), AugmentSettings(highest=1e6)).tolist() == [0]
+
+
+def test_augmented_sizes__without_anything_reliable_are_none():
+    assert augmented_sizes(curve_of(BARRIER, np.full((10, 3), 99.0)), AugmentSettings()) is None
+    assert augmented_sizes(curve_of(BARRIER), AugmentSettings(highest_reliable=-1.0)) is None
+
+
+def test_augment__gives_zbl_with_names_and_masks():
+    structures = StructureSet.from_ase(FRAMES)
+    watched = []
+    found = augment(bare_potential(), structures, SETTINGS, below_two_fails, watch=lambda seeds: watched.extend(seeds) or seeds)
+    assert found.n_seeds == len(watched) == 3 + 1  # half of the seven that are small enough for each of two compositions
+    assert found.n_unreliable == 0
+    assert found.n_candidates == found.structures.n_structures > 0
+    assert set(found.structures.names) <= {"augmented/zbl/Al", "augmented/zbl/Cu"}
+    assert set(found.structures.groups) == {"augmented"}
+    assert (found.distances < 2.0).all()
+    assert (found.mask == 1.0).all()
+    atoms = found.structures.to_ase(0)
+    reference = atoms.copy()
+    reference.calc = ZBLCalculator()
+    assert atoms.get_potential_energy() == pytest.approx(reference.get_potential_energy())
+    np.testing.assert_allclose(atoms.get_forces(), reference.get_forces(), atol=1e-9)
+
+
+def test_augment__keeps_what_is_ranked_first():
+    structures = StructureSet.from_ase(FRAMES[:2])
+    everything = augment(bare_potential(), structures, SETTINGS, below_two_fails)
+    settings = AugmentSettings(shortest=1.2, step=0.3, highest=1e4, n_selected=2)
+    found = augment(bare_potential(), structures, settings, below_two_fails, lambda s, n: np.arange(s.n_structures)[::-1])
+    assert found.n_candidates == everything.n_candidates
+    assert found.structures.energies.tolist() == everything.structures.energies[::-1][:2].tolist()
+    assert found.structures.ids.tolist() == [0, 1]
+    assert len(found.mask) == 2
+
+
+@pytest.mark.parametrize(
+    ("frames", "settings", "message"),
+    [
+        ([Atoms("Al")], {}, "none can be compressed"),
+        (FRAMES[:1], {"shortest": 9.0}, r"shortest distance, 9\.0 Å, must be below the cutoff"),
+        (FRAMES[:1], {"highest": 1e-3, "lowest": 0.0}, "none of 1 compressed structures is both beyond"),
+    ],
+)
+def test_augment__says_why_nothing_is_made(frames, settings, message):
+    with pytest.raises(DataError, match=message):
+        augment(bare_potential(), StructureSet.from_ase(frames), AugmentSettings(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_seeds": 0}, "at least one seed"),
+        ({"n_selected": 0}, "one structure to select"),
+        ({"step": -1.0}, "positive shortest distance and step"),
+        ({"lowest": 200.0}, "no energy is above"),
+    ],
+)
+def test_settings__are_checked(settings, message):
+    with pytest.raises(DataError, match=message):
+        AugmentSettings(**settings)

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.data import covalent_radii
+
+from acefit.data.neighborlists import build
+from acefit.data.structures import StructureSet
+from acefit.shortrange.distances import atoms_with_short_pairs, covalent_distance, known_distances, shortest_per_structure
+
+FRAMES = [
+    Atoms("NiAl2", [[0, 0, 0], [0, 0, 2.4], [0, 2.6, 0]]),
+    Atoms("Ni2", [[0, 0, 0], [0, 0, 2.2]]),
+    Atoms("Al", cell=[3.0, 4.0, 5.0], pbc=True),
+]
+STRUCTURES = StructureSet.from_ase(FRAMES)
+NEIGHBORS = build(STRUCTURES, 5.0)
+
+
+def test_shortest_per_structure__knows_both_orders_and_images():
+    found = shortest_per_structure(STRUCTURES, NEIGHBORS)
+    assert {pair: values.tolist() for pair, values in found.items()} == {
+        ("Al", "Al"): [pytest.approx(np.hypot(2.4, 2.6)), 3.0],
+        ("Al", "Ni"): [2.4],
+        ("Ni", "Ni"): [2.2],
+    }
+
+
+def test_known_distances__are_quantiles_or_covalent_radii():
+    found = known_distances({("Al", "Al"): np.linspace(2.0, 3.0, 1001)}, ["Ni", "Al"])
+    assert found[("Al", "Al")] == pytest.approx(2.001)
+    assert found[("Al", "Ni")] == covalent_distance(("Al", "Ni")) == pytest.approx(covalent_radii[13] + covalent_radii[28])
+    assert set(found) == {("Al", "Al"), ("Al", "Ni"), ("Ni", "Ni")}
+
+
+def test_atoms_with_short_pairs__compares_each_pair_with_its_own_threshold():
+    thresholds = {("Al", "Al"): 3.1, ("Al", "Ni"): 2.5, ("Ni", "Ni"): 2.2}
+    assert atoms_with_short_pairs(STRUCTURES, NEIGHBORS, thresholds).tolist() == [True, True, False, False, False, True]
