@@ -82,7 +82,9 @@ def test_pipeline__gives_the_same_potential_as_on_one_machine(cluster, tmp_path)
     submitted = re.findall(r"has been submitted with SLURM jobid (\d+) \(log: \S+/slurm_logs/(?:rule|group)_(\S+)/\d+\.log", text)
     numbers = {name: number for number, name in submitted}
     # stages that take seconds go together, the choice of the best cycle is made where Snakemake runs
-    assert sorted(name for name in numbers if name.startswith("fit")) == [f"fit/tiny_0{s}_0{c}" for s in (0, 1) for c in (0, 1, 2)]
+    assert sorted(name for name in numbers if name.startswith("fit")) == [
+        f"fit/tiny_0{s}_0{c}" for s in (0, 1) for c in (0, 1, 2)
+    ]
     assert [len([name for name in numbers if name.startswith(group)]) for group in ("prepare", "finish", "select")] == [1, 1, 0]
     jobs = batch_jobs(cluster)
     _, begun, ended = jobs[numbers["fit/tiny_00_01"]]

@@ -16,7 +16,7 @@ def test_package__loads_nothing_by_itself():
 
 
 def test_package__offers_all_names_of_the_interface():
-    assert {*api.__all__, "ACECalculator", "__version__"} == set(acefit.__all__)
+    assert {*api.__all__, "ACECalculator", "ACEEnsemble", "__version__"} == set(acefit.__all__)
     for name in acefit.__all__:
         assert getattr(acefit, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acefit.active.labelling import load_calculator
 from acefit.config import stages
 from acefit.config.model import Config
 from acefit.config.runs import Runs
@@ -47,7 +48,7 @@ class CheckReport(NamedTuple):
     ----------
     problems : what hinders the runs, each once
     warnings : what the user should know, each once
-    runs : run -> RunReport, of those without problems
+    runs : run -> RunReport, of those without problems; of active learning only the first round, as later ones depend on it
     """
 
     problems: list[str]
@@ -70,12 +71,16 @@ def check_runs(table: Runs, *, threads: int | None = None, measure: bool = False
     reports = {}
     with tempfile.TemporaryDirectory(prefix="acefit-") as temporary, _collected(warnings):
         for name, config in table.configs.items():
+            if config.labelled:
+                continue  # a later round of active learning, whose data nobody knows yet
             found = list(_hindrances(config))
             if not found:
                 run = Run.of(Path(temporary), name, config)
                 found = _make(run, say)
             problems |= dict.fromkeys(found)
             if not found:
+                if config.active is not None:
+                    warnings[f"{config.active.rounds} more rounds follow, with the data that will be labelled"] = None
                 say(f"{name}: sizes")
                 reports[name] = _report(run, threads or available_threads(), measure)
     return CheckReport(list(problems), list(warnings), reports)
@@ -90,11 +95,18 @@ def _hindrances(config: Config) -> Iterator[str]:
         stages.potential_files,
         stages.weights_params,
         lambda c: load_callbacks(stages.fit_params(c, 0)["fit"]["callbacks"], folders),
+        *((stages.exploration_files, _load_labelling) if config.active is not None else ()),
     ):
         try:
             look(config)
         except AcefitError as error:
             yield str(error)
+
+
+def _load_labelling(config: Config) -> None:
+    """Make the calculator of the labels once."""
+    label = stages.label_params(config)
+    load_calculator(label["calculator"], label["parameters"], label["folders"])
 
 
 def _make(run: Run, say: Say) -> list[str]:
@@ -149,6 +161,8 @@ def _report(run: Run, threads: int, measure: bool) -> RunReport:
         "report": 1,
         "export": 1,
     }
+    if config.active is not None:
+        jobs |= {"activeset": 1, "explore": len(stages.walks(config)), "choose": 1, "label": 1}
     return RunReport(size, estimate_time(size, threads, speed), estimate_fit_memory(config, size, threads).total, jobs)
 
 

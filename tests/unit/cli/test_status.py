@@ -22,7 +22,7 @@ def test_status__fast_looks_at_files_only(folder, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "4 of 4" in result.stdout
     assert "2 of 2" in result.stdout
-    assert result.stdout.count("absent") == 1  # the report, which only the pipeline makes
+    assert result.stdout.count("absent") == 2  # report and export, which only the pipeline makes
 
 
 def test_status__says_what_is_stale_and_why(folder, monkeypatch):

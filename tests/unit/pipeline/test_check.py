@@ -7,6 +7,7 @@ from ase.io import read, write
 
 from acefit.pipeline.check import MOST_STRUCTURES, as_mapping, check_runs
 from acefit.pipeline.configuration import load_configuration
+from silicon_oracle import write_silicon
 from workflow_runs import write_config, write_dataset
 
 
@@ -90,3 +91,24 @@ def test_check_runs__logging_is_as_before(folder, caplog):
 def test_check_runs__measures_if_asked(folder):
     report = check(folder, measure=True)
     assert report.runs["tiny"].time.total > 0
+
+
+def test_check_runs__of_active_learning_only_the_first_round(tmp_path, monkeypatch):
+    write_silicon(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    config = write_config(tmp_path, None, "active.yaml", "silicon.yaml")
+    report = check_runs(load_configuration(config), threads=2)
+    assert report.problems == []
+    assert list(report.runs) == ["silicon/round-00"]
+    assert report.runs["silicon/round-00"].stages["explore"] == 2
+    assert "3 more rounds follow, with the data that will be labelled" in report.warnings
+
+
+def test_check_runs__calculator_and_start_of_the_exploration(tmp_path, monkeypatch):
+    write_silicon(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    changes = {"active": {"label": {"calculator": "oracle.absent"}, "explore": {"structures": "begin.xyz"}}}
+    problems = check_runs(load_configuration(write_config(tmp_path, changes, "active.yaml", "silicon.yaml")), threads=2).problems
+    assert len(problems) == 2
+    assert "begin.xyz" in problems[0]
+    assert "oracle.absent" in problems[1]

@@ -28,14 +28,14 @@ def row(iteration, **values):
     return text_row({**dict.fromkeys(TEXT_COLUMNS, 0.5), "iter_num": iteration, "nfuncs": 7, **values})
 
 
-def without_report(found):
-    return {stage: state for stage, state in states(found).items() if stage != "report"}
+def of_one_process(found):
+    return {stage: state for stage, state in states(found).items() if stage not in ("report", "export")}
 
 
 def test_look_at__a_finished_run(run):
     folder, table = run
     found = look_at(table, folder)
-    assert set(without_report(found).values()) == {"done"}
+    assert set(of_one_process(found).values()) == {"done"}
     assert states(found)["report"] == "absent"
     assert [(c.step, c.cycle, c.state, c.iteration, c.maxiter) for c in found.cycles] == [
         (0, 0, "done", 2, 2), (0, 1, "done", 2, 2), (1, 0, "done", 2, 2), (1, 1, "done", 2, 2)
