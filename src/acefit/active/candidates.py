@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import ase.db
 import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
 from acefit.data.readers import ReadingOptions, read_files
-from acefit.data.storage import Dataset, write_dataset
+from acefit.data.storage import Dataset
+from acefit.data.writers import open_writer
 from acefit.errors import ActiveSetError
 from acefit.files import atomic_path
 
@@ -25,7 +23,6 @@ EVERYTHING = "n_atoms > 0"
 """Query for all structures."""
 
 VASP = "POSCAR"
-OUTPUTS = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz", ".traj", ".db", ".parquet")
 
 
 def read_candidates(paths: Sequence[str | Path], elements: Sequence[str], lammps_elements: Sequence[str] = ()) -> Dataset:
@@ -81,18 +78,6 @@ def select_by_query(dataset: Dataset, query: str | None = None) -> Dataset:
     return dataset.select(kept.index.to_numpy(dtype=np.int64))
 
 
-def labelled_atoms(dataset: Dataset, index: int) -> Atoms:
-    """One structure with its total energy as given, or else the energy with references subtracted."""
-    atoms = dataset.structures.to_ase(index)
-    raw, corrected = float(dataset.raw_energies[index]), float(dataset.structures.energies[index])
-    if np.isfinite(raw):
-        if atoms.calc is not None:
-            atoms.calc.results["energy"] = raw
-        if np.isfinite(corrected):
-            atoms.info["energy_corrected"] = corrected
-    return atoms
-
-
 def write_candidates(dataset: Dataset, path: str | Path) -> list[Path]:
     """Write structures with their labels; the kind of file follows from the name.
 
@@ -100,34 +85,25 @@ def write_candidates(dataset: Dataset, path: str | Path) -> list[Path]:
     ----------
     dataset : Dataset
     path : str or Path
-        Ending in one of `OUTPUTS`; or with POSCAR in its name, for numbered files of VASP, with atoms sorted by element.
+        As `acefit.data.writers.open_writer` takes it; or with POSCAR in its name, for numbered files of VASP, with atoms sorted
+        by element.
 
     Returns
     -------
     list of Path
-        Written files.
+        Written files, or the folder of the tables.
 
     Raises
     ------
-    ActiveSetError
+    DataError
         If the name says no known kind.
     """
-    check_output(path)
-    path, frames = Path(path), [labelled_atoms(dataset, index) for index in range(dataset.structures.n_structures)]
+    path, structures = Path(path), dataset.structures
     if VASP in path.name:
-        return [_write_vasp(atoms, path.with_name(f"{path.name}-{n:04d}")) for n, atoms in enumerate(frames, 1)]
-    if path.name.endswith(".parquet"):
-        atoms_path = path.with_name("atoms.parquet")
-        write_dataset(dataset, path, atoms_path)
-        return [path, atoms_path]
-    kinds: dict[str, Callable[[Path], None]] = {
-        ".traj": lambda temporary: ase.io.write(temporary, frames, format="traj"),
-        ".db": lambda temporary: _write_database(frames, temporary),
-        ".gz": lambda temporary: _write_compressed(frames, temporary),
-    }
-    write = kinds.get(path.suffix, lambda temporary: ase.io.write(temporary, frames, format="extxyz"))
-    with atomic_path(path) as temporary:
-        write(temporary)
+        numbers = range(structures.n_structures)
+        return [_write_vasp(structures.to_ase(k), path.with_name(f"{path.name}-{k + 1:04d}")) for k in numbers]
+    with open_writer(path) as write:
+        write(dataset)
     return [path]
 
 
@@ -136,25 +112,13 @@ def check_output(path: str | Path) -> None:
 
     Raises
     ------
-    ActiveSetError
+    DataError
     """
-    if VASP not in Path(path).name and not Path(path).name.endswith(OUTPUTS):
-        raise ActiveSetError(f"{path}: the name of chosen structures must end in one of {', '.join(OUTPUTS)}, or contain {VASP}")
+    if VASP not in Path(path).name:
+        open_writer(path)  # looks at the name; nothing is written before it is entered
 
 
 def _write_vasp(atoms: Atoms, path: Path) -> Path:
     with atomic_path(path) as temporary:
         ase.io.write(temporary, atoms, format="vasp", sort=True)
     return path
-
-
-def _write_database(frames: Sequence[Atoms], path: Path) -> None:
-    with ase.db.connect(str(path), type="db") as database:
-        for atoms in frames:
-            database.write(atoms, data=atoms.info)
-
-
-def _write_compressed(frames: Sequence[Atoms], path: Path) -> None:
-    text = io.StringIO()
-    ase.io.write(text, frames, format="extxyz")
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))

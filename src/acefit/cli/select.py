@@ -26,7 +26,12 @@ def select(
     ] = None,
     most: Annotated[int | None, typer.Option("--most", "-m", help="Largest number of structures.")] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="By its name: .xyz, .xyz.gz, .traj, .db, .parquet, or POSCAR for VASP's files.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="By its name: .xyz, .xyz.gz, .db, .pckl.gzip, a folder for Parquet, or POSCAR for VASP's files.",
+        ),
     ] = Path("selected.xyz"),
     query: Query = None,
     tolerance: Tolerance = 1.01,

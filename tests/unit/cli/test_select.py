@@ -67,7 +67,7 @@ def test_select__reads_dumps_with_the_elements_of_their_types(files, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(("-o", "new.csv"), "must end in one of"), (("-m", 0), "at least 1, got 0"), (("-a", "no.asi"), "does not exist")],
+    [(("-o", "new.csv"), "end the name in one of"), (("-m", 0), "at least 1, got 0"), (("-a", "no.asi"), "does not exist")],
 )
 def test_select__says_what_is_wrong(files, options, message):
     result = run("select", *files, *options)
