@@ -217,7 +217,8 @@ def test_attack__gzip_bomb_of_text(tmp_path, monkeypatch):
     assert "GiB of text" in survives(TARGETS["xyz.gz"], zip_bomb(), tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in TARGETS if name != "evaluation log"])
+# a log is made where there is none, and a live table without rows is no error
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("evaluation log", "live metrics")])
 @pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "missing"])
 def test_reader__refuses_what_is_no_file(tmp_path, name, kind):
     target = TARGETS[name]

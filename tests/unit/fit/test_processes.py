@@ -1,7 +1,9 @@
 """Fits whose structures are divided among processes, here threads that exchange messages, against fits in one process."""
 
 import logging
+import threading
 import time
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -180,18 +182,20 @@ def test_uneven_shares__are_dealt_again(tmp_path, monkeypatch, alone):
         return [2.0, 1.0]
 
     monkeypatch.setattr("acefit.fit.run.measure_speeds", measure)
-    sizes = []
+    sizes = defaultdict(list)  # of each process, here a thread
 
     def make_loss(potential, data, settings, with_gradient, n_blocks):
-        sizes.append(data.structures.n_structures)
+        if with_gradient:
+            sizes[threading.get_ident()].append(data.structures.n_structures)
         return build_loss(potential, data, settings, with_gradient, n_blocks)
 
     found = fit_together(2, tmp_path, make_loss=make_loss)
     assert found.minimum.value == pytest.approx(alone.minimum.value, rel=1e-10)
     # by cost at first, then by cost and speed
     n = true_job(tmp_path).train.structures.n_structures
-    assert max(sizes[:2]) < max(sizes[2:4])
-    assert sum(sizes[:2]) == sum(sizes[2:4]) == n
+    first, second = zip(*sizes.values(), strict=True)
+    assert max(first) < max(second)
+    assert sum(first) == sum(second) == n
 
 
 def test_pairs_in_files__give_the_same(tmp_path, alone):

@@ -134,6 +134,8 @@ def test_read_last_row__none_without_a_complete_line(tmp_path, text):
     (tmp_path / "x").write_text(text)
     assert read_last_row(tmp_path / "x") is None
     assert read_last_row(tmp_path / "absent") is None
+    os.mkfifo(tmp_path / "pipe")
+    assert read_last_row(tmp_path / "pipe") is None
 
 
 def test_read_last_row__takes_the_last_complete_line(tmp_path):
