@@ -18,7 +18,10 @@ from rich.markup import escape
 import acefit
 from acefit.errors import AcefitError
 
-COMMANDS = ("check", "run", "status", "info", "convert", "activeset", "select", "augment", "corerep", "timing")
+COMMANDS = (
+    *("collect", "check", "run", "status", "info", "convert"),
+    *("activeset", "select", "augment", "corerep", "timing"),
+)
 """Subcommands in the order in which a user needs them."""
 
 FAILED, INTERRUPTED = 1, 130

@@ -1,0 +1,1 @@
+"""From the output of electronic-structure programs to datasets."""

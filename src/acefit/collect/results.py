@@ -1,0 +1,155 @@
+"""Read one output: the steps that can be used, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from acefit.collect.convergence import Verdict, judge
+from acefit.collect.cp2k import Outcome, read_cp2k
+from acefit.collect.search import CP2K, Output, plain_file
+from acefit.errors import AcefitError, DataError
+from acefit.untrusted import bounded_memory, check_regular, first_line
+
+UNFINISHED = "the calculation did not come to its end"
+UNCONVERGED = "the electrons did not converge"
+
+
+class Step(NamedTuple):
+    """One ionic step with n atoms.
+
+    Attributes
+    ----------
+    number : in the output, from 0
+    atoms : the bare structure
+    energy : eV, that of which the forces are derivatives where the program says it
+    forces : (n, 3) eV/Å, NaN when absent; those of the program, whatever the structure keeps fixed
+    stress : (6,) eV/Å^3, sign and order of ASE; NaN when absent
+    """
+
+    number: int
+    atoms: Atoms
+    energy: float
+    forces: NDArray[np.float64]
+    stress: NDArray[np.float64]
+
+
+class Problem(NamedTuple):
+    """Something that is not used: file, number of the step (None: the whole file), why."""
+
+    path: Path
+    step: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}{'' if self.step is None else f', step {self.step}'}: {self.reason}"
+
+
+class Result(NamedTuple):
+    """Steps of one output that can be used, and problems with others."""
+
+    steps: list[Step]
+    problems: list[Problem]
+
+
+def read_result(output: Output, keep_unfinished: bool = False) -> Result:
+    """Read the result of a calculation.
+
+    Parameters
+    ----------
+    output : file and its kind
+    keep_unfinished : use the complete and converged steps of a calculation that did not come to its end
+
+    Returns
+    -------
+    result : Result
+        Steps that did not converge or have no energy are problems; of an unfinished calculation all steps are, together. Whatever
+        a damaged file leads to is a problem too.
+    """
+    verdict = Verdict()
+    try:
+        check_regular(output.path)
+        with plain_file(output.path) as plain, bounded_memory(output.path, DataError):
+            verdict = judge(plain, output.kind)
+            found = read_cp2k(plain) if output.kind == CP2K else Outcome(_read_with_ase(plain, output.kind), 0, verdict)
+    except AcefitError as error:
+        return Result([], [Problem(output.path, None, str(error).removeprefix(f"{output.path}: "))])
+    except Exception as error:  # ASE's readers raise whatever a broken line leads to
+        why = f"cannot be read ({type(error).__name__}: {first_line(error)})"
+        return Result([], [Problem(output.path, None, _reason(verdict) or why)])
+    if (not found.verdict.finished and not keep_unfinished) or found.verdict.failed:
+        return Result([], [Problem(output.path, None, f"{_reason(found.verdict)} ({len(found.frames)} steps have results)")])
+    return _sort_out(output.path, found)
+
+
+def _reason(verdict: Verdict) -> str | None:
+    """Why a whole output cannot be used, as far as it says so itself."""
+    if not verdict.finished:
+        return UNFINISHED
+    return UNCONVERGED if verdict.failed or verdict.lost else None
+
+
+def _sort_out(path: Path, found: Outcome) -> Result:
+    """The steps that can be used, and what is wrong with the others."""
+    frames, verdict, steps, problems = found.frames, found.verdict, [], []
+    have_forces = any(_results(atoms).get("forces") is not None for atoms in frames)
+    for number, atoms in enumerate(frames):
+        step = _step(number, atoms)
+        reason = UNCONVERGED if number in verdict.unconverged else _complaint(step, have_forces)
+        if reason is None:
+            steps.append(step)
+        else:
+            problems.append(Problem(path, number, reason))
+    if found.later_steps:
+        why = f"{found.later_steps} later steps are left out: their coordinates are not in the output of CP2K"
+        problems.append(Problem(path, None, why))
+    if verdict.lost:
+        problems.append(Problem(path, None, f"{UNCONVERGED} in {verdict.lost} steps without a result"))
+    if not frames and not problems:
+        problems.append(Problem(path, None, "no step has a result"))
+    return Result(steps, problems)
+
+
+def _read_with_ase(path: Path, kind: str) -> list[Atoms]:
+    """Steps as ASE atoms with results; pw.x also gives structures without any, which it prints twice."""
+    read = ase.io.read(str(path), index=":", format=kind)
+    frames = read if isinstance(read, list) else [read]
+    return [atoms for atoms in frames if kind != "espresso-out" or _energy(atoms) is not None]
+
+
+def _results(atoms: Atoms) -> dict[str, Any]:
+    return dict(atoms.calc.results) if atoms.calc is not None else {}
+
+
+def _energy(atoms: Atoms) -> float | None:
+    """The energy that belongs to the forces: the free energy, where a program tells it apart."""
+    results = _results(atoms)
+    energy = results.get("free_energy", results.get("energy"))
+    return None if energy is None else float(energy)
+
+
+def _step(number: int, atoms: Atoms) -> Step:
+    results, n_atoms, energy = _results(atoms), len(atoms), _energy(atoms)
+    forces, stress = results.get("forces"), results.get("stress")
+    return Step(
+        number=number,
+        atoms=Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc),
+        energy=np.nan if energy is None else energy,
+        forces=np.full((n_atoms, 3), np.nan) if forces is None else np.asarray(forces, dtype=float).reshape(n_atoms, 3),
+        stress=np.full(6, np.nan) if stress is None else np.asarray(stress, dtype=float).reshape(6),
+    )
+
+
+def _complaint(step: Step, have_forces: bool) -> str | None:
+    """Why a step cannot be used, if so."""
+    if not np.isfinite(step.energy):
+        return "it has no energy"
+    known = np.isfinite(step.forces)
+    if have_forces and not known.any():
+        return "it has no forces, though others of this calculation have"
+    return None if known.all() or not known.any() else "some forces are not numbers"

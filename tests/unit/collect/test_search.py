@@ -1,0 +1,70 @@
+import bz2
+import gzip
+
+import pytest
+
+from acefit.collect.search import CP2K, Output, find_outputs, plain_file
+from acefit.errors import DataError
+
+
+def test_find_outputs__known_by_their_content(outputs):
+    found = find_outputs([outputs])
+    kinds = {output.path.relative_to(outputs).as_posix(): output.kind for output in found.outputs}
+    assert kinds == {
+        **{f"cp2k/{name}/cp2k.out.gz": CP2K for name in ("bulk", "opt", "unconverged")},
+        "cp2k/water/cp2k.out": CP2K,
+        **{f"espresso/{name}/pw.out": "espresso-out" for name in ("atom", "bulk", "unconverged")},
+        "espresso/relax/pw.out.gz": "espresso-out",
+    }
+    assert found.outputs == sorted(found.outputs)
+
+
+def test_find_outputs__of_vasp_one_file_of_a_folder(tmp_path):
+    for name in ("a/OUTCAR", "a/vasprun.xml", "b/vasprun.xml.gz", "c/OUTCAR.1", "c/OUTCAR.2", "d/OUTCAR.gz", "d/relax.OUTCAR"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [output.path.relative_to(tmp_path).as_posix() for output in find_outputs([tmp_path]).outputs]
+    assert names == ["a/OUTCAR", "b/vasprun.xml.gz", "c/OUTCAR.1", "c/OUTCAR.2", "d/OUTCAR.gz"]
+
+
+def test_find_outputs__tells_what_is_none(tmp_path):
+    (tmp_path / "slurm.out").write_text("job started\n")
+    (tmp_path / "broken.out.gz").write_bytes(b"no gzip")
+    (tmp_path / "structure.cif").write_text("data_\n")
+    found = find_outputs([tmp_path])
+    assert found.outputs == []
+    assert [path.name for path in found.unknown] == ["broken.out.gz", "slurm.out"]
+
+
+def test_find_outputs__patterns_and_format(tmp_path, outputs):
+    assert len(find_outputs([outputs], ["bulk/*"]).outputs) == 2
+    assert find_outputs([outputs / "cp2k" / "water" / "cp2k.out"]).outputs[0].kind == CP2K
+    (tmp_path / "run.traj").touch()
+    assert find_outputs([tmp_path], ["*.traj"], "traj").outputs == [Output(tmp_path / "run.traj", "traj")]
+
+
+def test_find_outputs__refuses_what_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        find_outputs([tmp_path / "nothing"])
+    with pytest.raises(DataError, match="format 'dft' is not known"):
+        find_outputs([tmp_path], kind="dft")
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_plain_file__is_decompressed_under_its_name(tmp_path, suffix, pack):
+    path = tmp_path / f"OUTCAR{suffix}"
+    path.write_bytes(pack(b"text"))
+    with plain_file(path) as plain:
+        assert plain.name == "OUTCAR"
+        assert plain.read_bytes() == b"text"
+
+
+def test_plain_file__refuses_damage_and_bombs(tmp_path, monkeypatch):
+    path = tmp_path / "OUTCAR.gz"
+    path.write_bytes(gzip.compress(b"text" * 100)[:20])
+    with pytest.raises(DataError, match="cannot be decompressed"), plain_file(path):
+        pass
+    path.write_bytes(gzip.compress(bytes(10**6)))
+    monkeypatch.setattr("acefit.collect.search.fair_size", lambda path: 10**5)
+    with pytest.raises(DataError, match="made to do harm"), plain_file(path):
+        pass
