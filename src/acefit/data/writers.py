@@ -32,7 +32,8 @@ TEXT = (".xyz", ".extxyz", ".xyz.gz", ".extxyz.gz")
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz")
 PARQUET = ".parquet"
 SUFFIXES = (*TEXT, ".db", *PICKLED, PARQUET)
-PER_ATOM = ("forces", "w_forces", "w_forces_mask")
+PER_ATOM = ("forces", "energies", "REF_forces", "w_forces", "w_forces_mask")
+STRESSES = ("stress", "REF_stress")
 STRUCTURES, ATOMS = "structures.parquet", "atoms.parquet"
 
 Sink = Callable[[Dataset], None]
@@ -77,16 +78,22 @@ def is_folder_of_tables(path: Path) -> bool:
 
 @contextmanager
 def _text(path: Path, group_key: str) -> Iterator[Sink]:
-    with atomic_path(path) as temporary, temporary.open("wb") as raw:
-        # no time and no name in the header, so that equal data give equal files
-        compressed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.name.lower().endswith(".gz") else None
-        file: IO[bytes] = compressed or raw  # type: ignore[assignment]
+    with open_text(path) as file:
 
         def write(dataset: Dataset) -> None:
             for atoms, columns in rows_of_dataset(dataset, group_key):
                 file.write(format_xyz(atoms, columns).encode())
 
         yield write
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[IO[bytes]]:
+    """Open a text file, compressed if its name ends in `.gz`; it is there when the block has ended without an error."""
+    with atomic_path(path) as temporary, temporary.open("wb") as raw:
+        # no time and no name in the header, so that equal data give equal files
+        compressed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.name.lower().endswith(".gz") else None
+        yield compressed or raw  # type: ignore[misc]
         if compressed:
             compressed.close()
 
@@ -107,8 +114,8 @@ def format_xyz(atoms: Atoms, columns: Mapping[str, Any]) -> str:
     for key, value in columns.items():
         if key in PER_ATOM or (isinstance(value, str) and not value):
             continue
-        if key == "stress":
-            entries.append(f'stress="{_numbers(voigt_6_to_full_3x3_stress(value))}"')
+        if key in STRESSES:
+            entries.append(f'{key}="{_numbers(voigt_6_to_full_3x3_stress(value))}"')
         elif isinstance(value, str):
             entries.append(_entry(key, value))
         else:
