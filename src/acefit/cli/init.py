@@ -1,0 +1,153 @@
+"""`acefit init`: a configuration for given data, by questions or options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from acefit.cli.output import Json, Quiet, print_json, print_pairs, progress
+from acefit.errors import AcefitError
+
+
+def init(
+    data: Annotated[list[Path] | None, typer.Argument(help="Data files; asked for if none is given.", metavar="DATA...")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Configuration to write.")] = Path("input.yaml"),
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run; default: that of the data.")] = None,
+    elements: Annotated[
+        str | None, typer.Option("--elements", help='Elements, e.g. "Al Ni"; default: those of the data.')
+    ] = None,
+    functions: Annotated[int | None, typer.Option("--functions", min=1, help="Functions per element.")] = None,
+    cutoff: Annotated[float | None, typer.Option("--cutoff", min=0.5, help="Cutoff, Å.")] = None,
+    test_size: Annotated[float | None, typer.Option("--test-size", min=0, help="Share or number of test structures.")] = None,
+    weighting: Annotated[str | None, typer.Option("--weighting", help="energy or uniform.")] = None,
+    references: Annotated[
+        str | None, typer.Option("--references", help="auto, isolated, none, a CSV file, or energies such as 'Al:-0.1 Ni:-0.2'.")
+    ] = None,
+    energy_key: Annotated[str | None, typer.Option("--energy-key", help="Name of the energies in the data.")] = None,
+    forces_key: Annotated[str | None, typer.Option("--forces-key", help="Name of the forces in the data.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what is proposed.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a configuration that exists.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read data, propose settings, and write a complete commented configuration.
+
+    Every proposal can be changed by an option, or when asked. A file that exists is replaced only with --force, or when asked.
+
+    Example: [bold]acefit init silicon.xyz.gz --yes[/]
+    """
+    from acefit.data.readers import ReadingOptions
+    from acefit.data.survey import survey_data
+    from acefit.pipeline.proposal import parse_elements, parse_references, propose, write_configuration
+
+    ask = _proposed if yes or as_json else _asked
+    _check_target(output, force, ask)
+    if not data and ask is _proposed:
+        raise AcefitError("no data are named; give their files, as in acefit init data.xyz --yes")
+    paths = [_found(path) for path in data or typer.prompt("Data files").split()]
+    keys = {name: key for name, key in (("energy_key", energy_key), ("forces_key", forces_key)) if key}
+    options = ReadingOptions(on_bad_structure="leave_out", energy_key=energy_key, forces_key=forces_key)
+    survey = survey_data(paths, options, lambda parts: progress(parts, "Reading", quiet=quiet))
+    if not (as_json or quiet):
+        print_pairs(_described(survey))
+    proposed = propose(survey)
+    choices = replace(
+        proposed,
+        test_size=ask("Test set: share (below 1) or number of structures, 0 for none", test_size, proposed.test_size, float),
+        elements=ask("Elements", elements, " ".join(proposed.elements), parse_elements),
+        reference_energy=ask(
+            "Reference energies: auto, isolated, none, or such as Al:-0.1",
+            references,
+            proposed.reference_energy or "none",
+            parse_references,
+        ),
+        functions=ask("Functions per element", functions, proposed.functions, int),
+        cutoff=ask("Cutoff (Å)", cutoff, proposed.cutoff, float),
+        weighting=ask("Weighting: energy or uniform", weighting, proposed.weighting, _weighting),
+    )
+    missing = set(survey.elements) - set(choices.elements)
+    if missing:
+        raise AcefitError(f"the data have {', '.join(sorted(missing))}, which is not among the elements; add it")
+    word = ask("Name of the run", name, _plain(paths[0]), str)
+    runs = write_configuration(choices, survey, paths, output, word, keys)
+    if as_json:
+        print_json({"written": str(output), "data": _described(survey), "choices": vars(choices)})
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    for notice in runs.configs[word].notices:
+        console.print(f"[yellow]note:[/] {escape(notice)}")
+    console.print(
+        f"written: {escape(str(output))}; next: acefit check {escape(str(output))}, then acefit run {escape(str(output))}"
+    )
+
+
+Ask = Callable[[str, Any, Any, Callable[[str], Any]], Any]
+
+
+def _proposed(question: str, given: Any, default: Any, parse: Callable[[str], Any]) -> Any:
+    """What was given, else what is proposed."""
+    return parse(str(default if given is None else given))
+
+
+def _asked(question: str, given: Any, default: Any, parse: Callable[[str], Any]) -> Any:
+    """What was given, else what the user answers, who is asked again until it is valid."""
+    if given is not None:
+        return parse(str(given))
+    while True:
+        try:
+            return parse(str(typer.prompt(question, default=default, type=str)))
+        except (AcefitError, ValueError) as error:
+            typer.echo(f"  {error}")
+
+
+def _check_target(output: Path, force: bool, ask: Ask) -> None:
+    if output.is_dir():
+        raise AcefitError(f"{output} is a folder; name a file, such as {output / 'input.yaml'}")
+    if output.exists() and not force and (ask is _proposed or not typer.confirm(f"{output} exists; replace it?")):
+        raise AcefitError(f"{output} exists already; name another file with --output, or give --force to replace it")
+
+
+def _found(name: str | Path) -> Path:
+    from acefit.config.paths import resolve_file
+
+    return Path(resolve_file(str(name), what="data", base_path=Path(), environment=os.environ))
+
+
+def _weighting(text: str) -> str:
+    from acefit.pipeline.proposal import WEIGHTINGS
+
+    if text not in WEIGHTINGS:
+        raise AcefitError(f"weighting {text!r} is not known; give {' or '.join(WEIGHTINGS)}")
+    return text
+
+
+def _plain(path: Path) -> str:
+    """Name of a file without its suffixes, made of what names of runs may have."""
+    word = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in path.name.split(".")[0])
+    return word.strip("-") or "fit"
+
+
+def _described(survey: Any) -> dict[str, Any]:
+    labels = {
+        "energy": survey.n_energies,
+        "corrected energy": survey.n_corrected,
+        "forces": survey.n_forces,
+        "stress": survey.n_stresses,
+    }
+    return {
+        "structures": survey.n_structures,
+        "atoms": survey.n_atoms,
+        "elements": " ".join(survey.elements),
+        "labels": ", ".join(f"{label} {n}" for label, n in labels.items() if n) or "none",
+        "free atoms": " ".join(survey.isolated) or "none",
+        "groups": len(survey.groups),
+        "shortest distance": f"{survey.shortest:.3f} Å (typical {survey.typical:.2f} Å)",
+        **({"cannot be used": f"{len(survey.left_out)}, first {survey.left_out[0]}"} if survey.left_out else {}),
+    }
