@@ -19,7 +19,7 @@ import acefit
 from acefit.errors import AcefitError
 
 COMMANDS = (
-    *("collect", "init", "check", "run", "status", "info", "evaluate", "convert"),
+    *("collect", "init", "import-input", "check", "run", "status", "info", "evaluate", "convert"),
     *("activeset", "select", "augment", "corerep", "timing"),
 )
 """Subcommands in the order in which a user needs them."""

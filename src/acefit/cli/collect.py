@@ -11,34 +11,38 @@ import typer
 from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
 from acefit.errors import AcefitError
 
+Selection = Annotated[
+    str, typer.Option("--selection", "-s", help="Steps: first, last, all, first_and_last, or a slice such as ::10.")
+]
+OfFreeAtoms = Annotated[
+    list[str] | None,
+    typer.Option("--free-atoms", help="Energies to subtract: auto (single atoms among the results) or 'Al:-0.1 Cu:auto'."),
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="cp2k, or ASE's name of the format; default: known by name and content.")
+]
+Patterns = Annotated[list[str] | None, typer.Option("--glob", help="Only files of this name, such as 'run*/OUTCAR'.")]
+KeepUnfinished = Annotated[
+    bool, typer.Option("--keep-unfinished", help="Use the complete steps of calculations that did not come to their end.")
+]
+Stop = Annotated[bool, typer.Option("--stop", help="Stop at the first result that cannot be used, instead of listing it.")]
+GroupDepth = Annotated[
+    int, typer.Option("--group-depth", min=0, help="Folders below FOLDER that name the group (config_type) of a structure.")
+]
+Roots = Annotated[list[Path] | None, typer.Argument(help="Folders and files; default: this folder.", metavar="FOLDER...")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Dataset to write; its suffix says the format.")]
+
 
 def collect(
-    roots: Annotated[
-        list[Path] | None, typer.Argument(help="Folders and files; default: this folder.", metavar="FOLDER...")
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Dataset to write; its suffix says the format.")] = Path(
-        "collected.xyz"
-    ),
-    selection: Annotated[
-        str, typer.Option("--selection", "-s", help="Steps: first, last, all, first_and_last, or a slice such as ::10.")
-    ] = "last",
-    free_atoms: Annotated[
-        list[str] | None,
-        typer.Option("--free-atoms", help="Energies to subtract: auto (single atoms among the results) or 'Al:-0.1 Cu:auto'."),
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--format", help="cp2k, or ASE's name of the format; default: known by name and content.")
-    ] = None,
-    patterns: Annotated[list[str] | None, typer.Option("--glob", help="Only files of this name, such as 'run*/OUTCAR'.")] = None,
-    keep_unfinished: Annotated[
-        bool, typer.Option("--keep-unfinished", help="Use the complete steps of calculations that did not come to their end.")
-    ] = False,
-    stop: Annotated[
-        bool, typer.Option("--stop", help="Stop at the first result that cannot be used, instead of listing it.")
-    ] = False,
-    group_depth: Annotated[
-        int, typer.Option("--group-depth", min=0, help="Folders below FOLDER that name the group (config_type) of a structure.")
-    ] = 1,
+    roots: Roots = None,
+    output: Output = Path("collected.xyz"),
+    selection: Selection = "last",
+    free_atoms: OfFreeAtoms = None,
+    kind: Format = None,
+    patterns: Patterns = None,
+    keep_unfinished: KeepUnfinished = False,
+    stop: Stop = False,
+    group_depth: GroupDepth = 1,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -67,24 +71,26 @@ def collect(
         roots or [Path()], output, options, lambda files: progress(files, "Reading", total=len(files), quiet=quiet)
     )
     if as_json:
-        print_json(
-            {
-                "written": str(output),
-                "files": done.n_files,
-                "unknown": [str(path) for path in done.unknown],
-                "left_out": [{"file": str(p.path), "step": p.step, "reason": p.reason} for p in done.problems],
-                "total": asdict(done.statistics.total),
-                "groups": {name: asdict(group) for name, group in done.statistics.groups.items()},
-                "elements": done.statistics.elements,
-                "free_atoms": {el: {"energy": energy, "from": origin} for el, (energy, origin) in done.references.items()},
-            }
-        )
+        print_json(_as_mapping(done, output))
         return
     for problem in done.problems:
         typer.echo(f"left out: {problem}", err=True)
     if done.unknown:
         typer.echo(f"not results of a known program: {', '.join(map(str, done.unknown))}", err=True)
     _print(done, output)
+
+
+def _as_mapping(done: Any, output: Path) -> dict[str, Any]:
+    return {
+        "written": str(output),
+        "files": done.n_files,
+        "unknown": [str(path) for path in done.unknown],
+        "left_out": [{"file": str(p.path), "step": p.step, "reason": p.reason} for p in done.problems],
+        "total": asdict(done.statistics.total),
+        "groups": {name: asdict(group) for name, group in done.statistics.groups.items()},
+        "elements": done.statistics.elements,
+        "free_atoms": {el: {"energy": energy, "from": origin} for el, (energy, origin) in done.references.items()},
+    }
 
 
 def _print(done: Any, output: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,21 +15,29 @@ from rich.markup import escape
 from acefit.cli.output import Json, Quiet, print_json, print_pairs, progress
 from acefit.errors import AcefitError
 
+Data = Annotated[list[Path] | None, typer.Argument(help="Data files; asked for if none is given.", metavar="DATA...")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Configuration to write.")]
+Name = Annotated[str | None, typer.Option("--name", "-n", help="Name of the run; default: that of the data.")]
+Elements = Annotated[str | None, typer.Option("--elements", help='Elements, e.g. "Al Ni"; default: those of the data.')]
+NumberOfFunctions = Annotated[int | None, typer.Option("--functions", min=1, help="Functions per element.")]
+Cutoff = Annotated[float | None, typer.Option("--cutoff", min=0.5, help="Cutoff, Å.")]
+TestSize = Annotated[float | None, typer.Option("--test-size", min=0, help="Share or number of test structures.")]
+Weighting = Annotated[str | None, typer.Option("--weighting", help="energy or uniform.")]
+OfReferences = Annotated[
+    str | None, typer.Option("--references", help="auto, isolated, none, a CSV file, or energies such as 'Al:-0.1 Ni:-0.2'.")
+]
+
 
 def init(
-    data: Annotated[list[Path] | None, typer.Argument(help="Data files; asked for if none is given.", metavar="DATA...")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Configuration to write.")] = Path("input.yaml"),
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run; default: that of the data.")] = None,
-    elements: Annotated[
-        str | None, typer.Option("--elements", help='Elements, e.g. "Al Ni"; default: those of the data.')
-    ] = None,
-    functions: Annotated[int | None, typer.Option("--functions", min=1, help="Functions per element.")] = None,
-    cutoff: Annotated[float | None, typer.Option("--cutoff", min=0.5, help="Cutoff, Å.")] = None,
-    test_size: Annotated[float | None, typer.Option("--test-size", min=0, help="Share or number of test structures.")] = None,
-    weighting: Annotated[str | None, typer.Option("--weighting", help="energy or uniform.")] = None,
-    references: Annotated[
-        str | None, typer.Option("--references", help="auto, isolated, none, a CSV file, or energies such as 'Al:-0.1 Ni:-0.2'.")
-    ] = None,
+    data: Data = None,
+    output: Output = Path("input.yaml"),
+    name: Name = None,
+    elements: Elements = None,
+    functions: NumberOfFunctions = None,
+    cutoff: Cutoff = None,
+    test_size: TestSize = None,
+    weighting: Weighting = None,
+    references: OfReferences = None,
     energy_key: Annotated[str | None, typer.Option("--energy-key", help="Name of the energies in the data.")] = None,
     forces_key: Annotated[str | None, typer.Option("--forces-key", help="Name of the forces in the data.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what is proposed.")] = False,
@@ -37,9 +45,7 @@ def init(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read data, propose settings, and write a complete commented configuration.
-
-    Every proposal can be changed by an option, or when asked. A file that exists is replaced only with --force, or when asked.
+    """Read data, propose settings, which options and answers change, and write a complete commented configuration.
 
     Example: [bold]acefit init silicon.xyz.gz --yes[/]
     """
@@ -79,13 +85,8 @@ def init(
     runs = write_configuration(choices, survey, paths, output, word, keys)
     if as_json:
         print_json({"written": str(output), "data": _described(survey), "choices": vars(choices)})
-        return
-    console = Console(soft_wrap=True, highlight=False)
-    for notice in runs.configs[word].notices:
-        console.print(f"[yellow]note:[/] {escape(notice)}")
-    console.print(
-        f"written: {escape(str(output))}; next: acefit check {escape(str(output))}, then acefit run {escape(str(output))}"
-    )
+    else:
+        _tell(runs.configs[word].notices, output)
 
 
 Ask = Callable[[str, Any, Any, Callable[[str], Any]], Any]
@@ -151,3 +152,12 @@ def _described(survey: Any) -> dict[str, Any]:
         "shortest distance": f"{survey.shortest:.3f} Å (typical {survey.typical:.2f} Å)",
         **({"cannot be used": f"{len(survey.left_out)}, first {survey.left_out[0]}"} if survey.left_out else {}),
     }
+
+
+def _tell(notices: Iterable[str], output: Path) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    for notice in notices:
+        console.print(f"[yellow]note:[/] {escape(notice)}")
+    console.print(
+        f"written: {escape(str(output))}; next: acefit check {escape(str(output))}, then acefit run {escape(str(output))}"
+    )

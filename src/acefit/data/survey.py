@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from acefit.data.neighborlists import build
 from acefit.data.readers import LeftOut, Piece, ReadingOptions, iterate_files
 from acefit.data.references import Composition, join_compositions
+from acefit.data.storage import Dataset
 
 REACH = 5.0
 """Å; nearest neighbours are looked for up to here."""
@@ -90,21 +91,7 @@ def survey_data(
         isolated.update(symbols[int(row.argmax())] for row in composition.counts[free])
         groups.update(structures.groups)
         n_atoms += structures.n_atoms
-        has_forces = np.bincount(
-            structures.structure_of_atom, np.isfinite(structures.forces).all(axis=1), structures.n_structures
-        )
-        counts += np.array(
-            [
-                structures.n_structures,
-                np.count_nonzero(structures.pbc.any(axis=1)),
-                np.count_nonzero(np.isfinite(dataset.raw_energies)),
-                np.count_nonzero(np.isfinite(structures.energies)),
-                np.count_nonzero(has_forces),
-                np.count_nonzero(structures.has_stress),
-                np.count_nonzero(np.isfinite(dataset.energy_weights)),
-            ],
-            dtype=np.int64,
-        )
+        counts += _count(dataset)
         energies.append(np.where(np.isnan(structures.energies), dataset.raw_energies, structures.energies))
         compositions.append(composition)
         distances.append(build(structures, REACH).shortest_per_structure())
@@ -134,3 +121,21 @@ def _spread(composition: Composition, energies: NDArray[np.float64]) -> float:
     per_atom = energies[known] / composition.n_atoms[known]
     explained = shares @ np.linalg.lstsq(shares, per_atom)[0]
     return float(np.ptp(per_atom - explained))
+
+
+def _count(dataset: Dataset) -> NDArray[np.int64]:
+    """Numbers of structures, in the order of the fields that `survey_data` fills with them."""
+    structures = dataset.structures
+    has_forces = np.bincount(structures.structure_of_atom, np.isfinite(structures.forces).all(axis=1), structures.n_structures)
+    return np.array(
+        [
+            structures.n_structures,
+            np.count_nonzero(structures.pbc.any(axis=1)),
+            np.count_nonzero(np.isfinite(dataset.raw_energies)),
+            np.count_nonzero(np.isfinite(structures.energies)),
+            np.count_nonzero(has_forces),
+            np.count_nonzero(structures.has_stress),
+            np.count_nonzero(np.isfinite(dataset.energy_weights)),
+        ],
+        dtype=np.int64,
+    )
