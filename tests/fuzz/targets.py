@@ -23,7 +23,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+import vasp_files
 from acefit.active.asi import read_asi, write_asi
+from acefit.collect.results import read_result
+from acefit.collect.search import CP2K, Output
 from acefit.config.loading import load_config
 from acefit.config.stages import neighbor_cutoff, potential_elements, reference_energy
 from acefit.data.external_weights import read_external
@@ -31,7 +34,7 @@ from acefit.data.readers import ReadingOptions, read_files
 from acefit.data.references import determine_references
 from acefit.data.storage import read_dataset, write_dataset
 from acefit.data.structures import StructureSet
-from acefit.errors import AcefitError
+from acefit.errors import AcefitError, DataError
 from acefit.files import read_yaml, write_sealed, write_yaml
 from acefit.fit.adam import AdamState
 from acefit.fit.checkpoint import EvaluationLog, LoggedEvaluation, content_digest
@@ -40,6 +43,8 @@ from acefit.pipeline.status import read_last_row
 from acefit.potential.bbasis_read import read_potential
 from acefit.potential.yace_read import read_yace
 from acefit.potential.yace_write import format_yace
+
+VASP_WORDS = (b"ions per type =  999999999999\n", b"NELM = 9\n", b"Iteration", b"direct lattice vectors", b"nan")
 
 TESTS = Path(__file__).resolve().parents[1]
 SECONDS = 60
@@ -371,7 +376,55 @@ def _read_dump(path: Path) -> object:
     return read_files([{"path": str(path)}], ReadingOptions(lammps_elements=("Al", "Ni")))
 
 
+def _read_output(kind: str) -> Callable[[Path], object]:
+    """Reads an output; one that gives nothing counts as refused."""
+
+    def read(path: Path) -> object:
+        result = read_result(Output(path, kind), keep_unfinished=True)
+        if not result.steps:
+            raise DataError(str(result.problems[0]))
+        return result
+
+    return read
+
+
+def _outputs(write: Callable[..., str]) -> Callable[[Path], list[bytes]]:
+    """Outputs of VASP for two steps of a crystal."""
+
+    def samples(_: Path) -> list[bytes]:
+        steps = [bulk("NaCl", "rocksalt", a=5.6), bulk("NaCl", "rocksalt", a=5.7)]
+        for atoms in steps:
+            results = {"energy": -6.0, "free_energy": -6.1, "forces": np.full((2, 3), 0.1), "stress": np.full(6, 0.01)}
+            atoms.calc = SinglePointCalculator(atoms, **results)
+        return [write(steps).encode(), write(steps, finished=False).encode()]
+
+    return samples
+
+
+def _stored(*names: str) -> Callable[[Path], list[bytes]]:
+    return lambda _: [(TESTS / "data" / "collect" / name).read_bytes() for name in names]
+
+
 TARGETS = {
+    "OUTCAR": Target("OUTCAR", _read_output("vasp-out"), _outputs(vasp_files.outcar), VASP_WORDS),
+    "vasprun.xml": Target(
+        "vasprun.xml",
+        _read_output("vasp-xml"),
+        _outputs(vasp_files.vasprun),
+        (b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/hostname'>]>", b"&b;", b"1e999"),
+    ),
+    "output of pw.x": Target(
+        "pw.out",
+        _read_output("espresso-out"),
+        _stored("espresso/bulk/pw.out"),
+        (b"number of atoms/cell      =   99999999999\n", b"ATOMIC_POSITIONS (crystal)\n", b"nan"),
+    ),
+    "output of CP2K": Target(
+        "cp2k.out",
+        _read_output(CP2K),
+        _stored("cp2k/water/cp2k.out"),
+        (b" ATOMIC FORCES in [a.u.]\n", b" CELL| Vector a [angstrom]: 1E999 0 0\n", b"nan"),
+    ),
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
     "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),
     "xyz.gz": Target("f.xyz.gz", _read_dataset, lambda folder: [gzip.compress(text) for text in _xyz(folder)]),
