@@ -85,7 +85,7 @@ def plain(value: Any) -> Any:
 def _cell(value: Any) -> str:
     """A value as text."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return "-" if math.isnan(value) else f"{value:.6g}"
     if isinstance(value, list | tuple):
         return " ".join(_cell(entry) for entry in value)
     return str(value)
