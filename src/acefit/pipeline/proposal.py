@@ -252,7 +252,7 @@ def _fit(choices: Choices, survey: Survey) -> list[str]:
         "  ladder_type: power_order",
         "  optimizer: ScaledBFGS         # L-BFGS-B for 10^5 parameters",
         "  maxiter: 200                  # iterations of each ladder step",
-        "  repulsion: auto               # ZBL below the shortest distances of the data, so that atoms do not fall into each other",
+        "  repulsion: auto               # ZBL below the shortest distances of the data, so that atoms stay apart",
     ]
 
 
