@@ -106,7 +106,7 @@ def _sort_out(path: Path, found: Outcome) -> Result:
         else:
             problems.append(Problem(path, number, reason))
     if found.later_steps:
-        why = f"{found.later_steps} later steps are left out: their coordinates are not in the output of CP2K"
+        why = f"{found.later_steps} later steps: their coordinates are not in the output of CP2K"
         problems.append(Problem(path, None, why))
     if verdict.lost:
         problems.append(Problem(path, None, f"{UNCONVERGED} in {verdict.lost} steps without a result"))
