@@ -1,17 +1,32 @@
 """The files that the stages of a round of active learning read."""
 
+import numpy as np
+
+from acefit.artifacts import made_by
 from acefit.data.storage import Dataset, write_dataset
 from acefit.data.structures import StructureSet
+from acefit.data.weights import Weighting, Weights, write_weights
 from acefit.potential.bbasis import write_configuration
 from active_sets import alloys, small_potential, small_set
 
 
-def write_round(folder):
-    """Write potential and dataset; keyword arguments of the step `activeset`, potential and structures."""
+def write_training(folder, paths, structures, subsets):
+    """Write the weights of a dataset; path of their table."""
+    uniform = Weights.uniform(structures)
+    n = structures.n_structures
+    weighting = Weighting(uniform, tuple(subsets), ("",) * n, np.full(n, np.nan), ("",) * n, "uniform")
+    made = made_by("weights", "c", paths["path_to_structures"], paths["path_to_atoms"])
+    write_weights(weighting, structures, folder / "weights.parquet", folder / "weights_atoms.parquet", made)
+    return folder / "weights.parquet"
+
+
+def write_round(folder, subsets=None):
+    """Write potential, dataset and weights; keyword arguments of the step `activeset`, potential and structures."""
     potential, structures, _ = small_set()
     write_configuration(small_potential(), folder / "potential.yaml")
     paths = write_structures(folder, "", structures)
-    return {"path_to_potential": folder / "potential.yaml", **paths}, potential, structures
+    weights = write_training(folder, paths, structures, subsets or ["train"] * structures.n_structures)
+    return {"path_to_potential": folder / "potential.yaml", **paths, "path_to_weights": weights}, potential, structures
 
 
 def write_structures(folder, name, structures):

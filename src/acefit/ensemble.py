@@ -16,7 +16,7 @@ from acefit.errors import PotentialError
 from acefit.evaluation.predict import Prediction, predict_layout
 from acefit.evaluation.skin import SkinLayout
 from acefit.kernels import radial
-from acefit.potential.bbasis import import_potential
+from acefit.potential.files import read_any
 from acefit.potential.model import Potential
 
 
@@ -82,7 +82,7 @@ class ACEEnsemble(Calculator):
             raise PotentialError(f"threads must be at least 1, got {threads}")
         if not 0.0 <= skin < np.inf:
             raise PotentialError(f"skin must be a length of at least 0 Angstrom, got {skin}")
-        self.potentials = [p if isinstance(p, Potential) else import_potential(p) for p in potentials]
+        self.potentials = [p if isinstance(p, Potential) else read_any(p) for p in potentials]
         self.threads = threads
         check_elements(self.potentials)
         self._compiled = [compile_potential(potential, tables) for potential in self.potentials]
@@ -102,7 +102,7 @@ class ACEEnsemble(Calculator):
             for k in members:
                 found[k] = predict_layout(self._compiled[k], self._coefficients[k], structures, layout, self.threads)
         self.members = [found[k] for k in range(len(self.potentials))]
-        self.results = summarize([_results(member, self.atoms) for member in self.members])
+        self.results = summarize([_results(*member, self.atoms) for member in zip(self.members, self.potentials, strict=True)])
         self.results["free_energy"] = self.results["energy"]
 
     @property
@@ -129,11 +129,12 @@ def group_members(compiled: Sequence[Compiled]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _results(member: Prediction, atoms: Atoms) -> dict[str, NDArray[np.float64]]:
+def _results(member: Prediction, potential: Potential, atoms: Atoms) -> dict[str, NDArray[np.float64]]:
     """Results of one potential by name, stresses only where there is a volume."""
+    e0 = np.array([potential.e0.get(symbol, 0.0) for symbol in atoms.symbols])
     results = {
-        "energy": member.energies.sum(),
-        "energies": member.atomic_energies,
+        "energy": member.energies.sum() + e0.sum(),
+        "energies": member.atomic_energies + e0,
         "forces": member.forces,
     }
     if np.isfinite(member.stresses).all():

@@ -10,6 +10,7 @@ from acefit.basis.compiled import compile_potential
 from acefit.ensemble import group_members
 from acefit.errors import PotentialError
 from acefit.potential.bbasis import write_potential
+from acefit.potential.files import write_any
 from models import random_potential
 
 MEMBERS = [random_potential(2, seed=seed) for seed in (1, 2, 3)]
@@ -100,3 +101,13 @@ def test_ensemble__refuses_what_makes_no_sense(potentials, options, message):
 
 def test_package__offers_it_lazily():
     assert "ACEEnsemble" in acefit.__all__
+
+
+def test_ensemble__adds_e0_as_the_calculator_does(tmp_path):
+    members = [MEMBERS[0].with_e0({"Al": -2.0}), MEMBERS[1].with_e0({"Cu": -3.0})]
+    write_any(members[1], tmp_path / "second.yace")
+    atoms = Atoms("AlCu", [[0, 0, 0], [0, 0, 2.6]])
+    ensemble = ACEEnsemble([members[0], tmp_path / "second.yace"])
+    energies = [ACECalculator(member).get_potential_energy(atoms) for member in members]
+    assert ensemble.get_potential_energy(atoms) == pytest.approx(np.mean(energies), rel=1e-12)
+    assert ensemble.results["energy_std"] == pytest.approx(np.std(energies), rel=1e-12)

@@ -4,6 +4,7 @@ rule activeset:
         potential=f"{RUN}/potential.yaml",
         structures=of_run(f"{DATASET}/structures.parquet"),
         atoms=of_run(f"{DATASET}/atoms.parquet"),
+        weights=of_run(f"{WEIGHTS}/structures.parquet"),
     output:
         active_set=f"{RUN}/active/active_set.asi",
         summary=f"{RUN}/active/summary.yaml",

@@ -10,6 +10,7 @@ with job_context(snakemake):
         path_to_potential=snakemake.input.potential,
         path_to_structures=snakemake.input.structures,
         path_to_atoms=snakemake.input.atoms,
+        path_to_weights=snakemake.input.weights,
         path_to_active_set=snakemake.output.active_set,
         path_to_summary=snakemake.output.summary,
     )

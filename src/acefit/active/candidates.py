@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ase import Atoms
 
 from acefit.data.readers import ReadingOptions, read_files
 from acefit.data.storage import Dataset
-from acefit.data.writers import open_writer
+from acefit.data.writers import STRUCTURES, open_writer
 from acefit.errors import ActiveSetError
 from acefit.files import atomic_path
 
@@ -107,15 +108,18 @@ def write_candidates(dataset: Dataset, path: str | Path) -> list[Path]:
     return [path]
 
 
-def check_output(path: str | Path) -> None:
-    """Refuse a name from which no kind of file follows.
+def check_output(path: str | Path) -> list[Path]:
+    """Files of a former selection under this name; a name from which no kind of file follows is refused.
 
     Raises
     ------
     DataError
     """
-    if VASP not in Path(path).name:
-        open_writer(path)  # looks at the name; nothing is written before it is entered
+    path = Path(path)
+    if VASP in path.name:
+        return sorted(path.parent.glob(f"{glob.escape(path.name)}-[0-9][0-9][0-9][0-9]"))
+    open_writer(path)  # looks at the name; nothing is written before it is entered
+    return [file for file in (path, path / STRUCTURES) if file.is_file()]
 
 
 def _write_vasp(atoms: Atoms, path: Path) -> Path:

@@ -130,8 +130,17 @@ def _is_consistent(calculator: BaseCalculator) -> bool:
 
 
 def _kept(path: Path) -> dict[str, Any] | None:
-    """A result of an earlier attempt."""
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    """A result of an earlier attempt; one that is damaged is calculated again."""
+    if not path.is_file():
+        return None
+    try:
+        results = dict(json.loads(path.read_text(encoding="utf-8")))
+        if np.isfinite(results["energy"]) and np.isfinite(np.array(results["forces"], dtype=np.float64)).all():
+            return results
+    except (ValueError, KeyError, TypeError) as error:
+        log.debug("%s", error)
+    log.warning("%s is damaged; its structure is calculated again", path)
+    return None
 
 
 def _digest(atoms: Atoms, settings: Mapping[str, Any]) -> str:

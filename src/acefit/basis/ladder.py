@@ -166,6 +166,25 @@ def extend(current: Potential, target: Potential, added: Additions | None = None
     return replace(extended, bonds=_grown_bonds(bonds, current, target, blocks, is_complete))
 
 
+def with_core_of(potential: Potential, target: Potential) -> Potential:
+    """Potential with core repulsion, inner cutoffs and core cutoffs of another one, as far as that has the bond or element."""
+    bonds = dict(potential.bonds)
+    for pair in bonds.keys() & target.bonds.keys():
+        own = target.bonds[pair]
+        bonds[pair] = replace(
+            bonds[pair],
+            rcut_in=own.rcut_in,
+            dcut_in=own.dcut_in,
+            inner_cutoff_type=own.inner_cutoff_type,
+            core_repulsion=own.core_repulsion,
+        )
+    embeddings = {
+        element: _with_core_cuts(embedding, target.embeddings[element]) if element in target.embeddings else embedding
+        for element, embedding in potential.embeddings.items()
+    }
+    return replace(potential, bonds=bonds, embeddings=embeddings)
+
+
 def unused_settings(target: Potential, plan: LadderPlan) -> Iterator[str]:
     """Yield settings of the target that an initial potential overrides, because `extend` keeps what is there."""
     last = plan.steps[-1].potential

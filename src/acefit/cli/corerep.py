@@ -30,7 +30,7 @@ def corerep(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default: the name of the potential with -corerep.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write even if there is such a file.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")] = False,
     n_structures: Annotated[int, typer.Option("--structures", "-n", help="Structures to compress.")] = 50,
     shortest: Annotated[float, typer.Option(help="Shortest distance of the compressed structures (Å).")] = 0.5,
     longest: Annotated[float, typer.Option(help="Longest one.")] = 2.5,

@@ -9,6 +9,7 @@ import typer
 
 from acefit.cli.activeset import Iterations, LammpsElements, Memory, OfFunctions, Query, Refinements, Tables, Tolerance
 from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
+from acefit.errors import AcefitError
 
 if TYPE_CHECKING:
     from acefit.active.selection import Selection
@@ -40,6 +41,7 @@ def select(
     memory: Memory = "auto",
     tables: Tables = False,
     lammps_elements: LammpsElements = "",
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,21 +50,20 @@ def select(
     Example: [bold]acefit select potential.yaml md.dump -e "Ni Nb" -a potential.asi -m 20 -o new.xyz[/]
     """
     from acefit.active.active_set import import_functions, read_active_set
-    from acefit.active.candidates import EVERYTHING, check_output, read_candidates, select_by_query, write_candidates
+    from acefit.active.candidates import EVERYTHING, check_output, read_candidates, select_by_query
     from acefit.active.memory import parse_memory
     from acefit.active.search import SearchSettings
     from acefit.active.selection import select_structures
 
-    check_output(output)
+    former = _former(check_output(output), force)
     settings, limit, model = SearchSettings(tolerance, iterations, refinements), parse_memory(memory), import_functions(potential)
-    beside = potential.with_suffix(".asi")
-    known = active_set or (beside if beside.is_file() else None)
+    known = active_set or next((path for path in [potential.with_suffix(".asi")] if path.is_file()), None)
     given = None if known is None else read_active_set(known, model)
     dataset = select_by_query(read_candidates(candidates, model.elements, lammps_elements.split()), query or EVERYTHING)
     track, structures = lambda items, what, total: progress(items, what, total, quiet), dataset.structures
     selection = select_structures(model, structures, given, most, settings=settings, memory=limit, tables=tables, track=track)
     chosen = dataset.select(selection.structures)
-    files = write_candidates(chosen, output) if len(selection.structures) else []
+    files = _write(chosen, output, former)
     facts = {
         "candidates": structures.n_structures,
         "active set": "none" if known is None else str(known),
@@ -75,6 +76,23 @@ def select(
         return
     print_pairs(facts)
     print_table(rows)
+
+
+def _former(files: list[Path], force: bool) -> list[Path]:
+    if files and not force:
+        raise AcefitError(f"{files[0]} exists already; name another file, or give --force to replace it")
+    return files
+
+
+def _write(chosen: Dataset, output: Path, former: list[Path]) -> list[Path]:
+    """Write the structures, if any; files of a former choice that would be taken for a part of this one go."""
+    from acefit.active.candidates import write_candidates
+
+    files = write_candidates(chosen, output) if chosen.structures.n_structures else []
+    for path in set(former) - set(files):
+        if path.parent not in files:
+            path.unlink()
+    return files
 
 
 def _rows(chosen: Dataset, selection: Selection) -> list[dict[str, Any]]:

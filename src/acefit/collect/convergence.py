@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 VASP_STEP_END = "FREE ENERGIE OF THE ION-ELECTRON SYSTEM"
 _NELM = re.compile(r"\bNELM\s*=\s*(\d+)")
+_THRESHOLD = re.compile(r"(?:scf convergence threshold|new conv_thr)\s*=\s*(\S+)")
+_ACCURACY = re.compile(r"estimated scf accuracy\s*<\s*(\S+)")
 _ITERATION = re.compile(r"Iteration\s+\d+\(\s*(\d+)\)")
 
 ENDINGS: dict[str, tuple[str | None, str]] = {
@@ -83,22 +85,41 @@ def judge_outcar(lines: Iterator[str]) -> Verdict:
 
 
 def judge_espresso(lines: Iterator[str]) -> Verdict:
-    """Of pw.x: every cycle says whether it converged; one that did not has a result only with scf_must_converge=.false."""
-    step = lost = 0
-    finished = failed = False
-    unconverged = []
+    """Of pw.x: a cycle that did not converge says so, and has a result only with scf_must_converge=.false.
+
+    Version 6.7 then says that convergence was achieved all the same; so the accuracy is compared with the threshold.
+    """
+    step, lost, threshold = -1, 0, float("inf")
+    finished = failed = is_result = False
+    unconverged = set[int]()
     for line in lines:
-        if "convergence NOT achieved" in line:
-            lost, failed = lost + 1, True
+        if found := _THRESHOLD.search(line):
+            threshold = _fortran(found[1])
+        elif "Self-consistent Calculation" in line:
+            lost, failed, is_result = lost + failed, False, False
+        elif "convergence NOT achieved" in line:
+            if is_result:
+                unconverged.add(step)
+            else:
+                failed = True
         elif line.startswith("!") and "total energy" in line:
+            step, is_result = step + 1, True
             if failed:
-                unconverged.append(step)
-            step, failed = step + 1, False
-        elif "convergence has been achieved" in line:
+                unconverged.add(step)
             failed = False
+        elif is_result and (found := _ACCURACY.search(line)) and _fortran(found[1]) > threshold:
+            unconverged.add(step)
         elif "JOB DONE" in line:
             finished = True
-    return Verdict(finished, frozenset(unconverged), lost - len(unconverged))
+    return Verdict(finished, frozenset(unconverged), lost + failed)
+
+
+def _fortran(text: str) -> float:
+    """A number as Fortran writes it."""
+    try:
+        return float(text.upper().replace("D", "E"))
+    except ValueError:
+        return float("nan")
 
 
 def _judge_by_words(lines: Iterator[str], end: str | None, failure: str) -> Verdict:

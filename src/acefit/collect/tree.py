@@ -191,7 +191,9 @@ class _Reader:
 
     def _name(self, path: Path) -> str:
         below = self._below(path)
-        return below.as_posix() if len(self.roots) == 1 or below == path else path.as_posix()
+        name = below.as_posix() if len(self.roots) == 1 or below == path else path.as_posix()
+        # names that begin with this word mark synthetic data, which count little (acefit.data.weighting.find_augmented)
+        return f"./{name}" if name.startswith("augmented") else name
 
     def _group(self, path: Path) -> str:
         return "/".join(self._below(path).parts[:-1][: self.options.group_depth])

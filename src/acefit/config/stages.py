@@ -248,7 +248,9 @@ def basis_params(config: Config) -> Plain:
     section = _potential_section(config)
     fit = {key: getattr(config.fit, key) for key in ("ladder_step", "ladder_type", "ladder_mode")}
     draws = any(shape.get("coefs_init") == "random" for shape in section.get("functions", {}).values() if isinstance(shape, dict))
-    return {"potential": section, "fit": fit, "seed": config.seed if draws else None}
+    params: Plain = {"potential": section, "fit": fit, "seed": config.seed if draws else None}
+    # Later rounds of active learning start from a finished potential, whose core repulsion came after its fit
+    return {**params, "own_core": True} if config.labelled else params
 
 
 def _potential_section(config: Config) -> Plain:

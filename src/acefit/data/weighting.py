@@ -114,7 +114,10 @@ def _apply_policy(draft: Draft, dataset: Dataset, policy: dict[str, Any]) -> Non
         draft.source = "external"
         external = read_external(name)
         draft.energy, draft.force = join_external(external, dataset.structures, draft.subsets, joint)
-        for s in np.flatnonzero(np.isnan(draft.energy)):
+        absent, synthetic = np.isnan(draft.energy), find_augmented(dataset.structures)
+        for s in np.flatnonzero(absent & synthetic):
+            draft.reasons[s] = "median weight of the real structures"
+        for s in np.flatnonzero(absent & ~synthetic):
             draft.subsets[s], draft.reasons[s] = "excluded", f"no weight in {external.source}"
         draft.reasons = [reason if reason != "uniform weights" else f"weight from {external.source}" for reason in draft.reasons]
         return

@@ -142,7 +142,7 @@ def evaluate_files(
     """
     paths = [Path(source) / STRUCTURES if Path(source).is_dir() else Path(source) for source in sources]
     options = options or ReadingOptions(elements=potential.elements, energy_needed=False)
-    references, scale = _scale(potential)
+    references, scale = scale_of(potential)
     compiled = compile_potential(potential)
     result = Evaluated(Errors(), {}, scale, [])
     pieces = iterate_files([{"path": str(path)} for path in paths], options)
@@ -156,7 +156,7 @@ def evaluate_files(
     return result
 
 
-def _scale(potential: Potential) -> tuple[References | None, str]:
+def scale_of(potential: Potential) -> tuple[References | None, str]:
     """What is subtracted from total energies to compare them with the fitted ones, and how it is said."""
     stored = potential.metadata.get("reference_energy")
     if stored is not None:
@@ -172,7 +172,7 @@ def _predict_piece(compiled: Compiled, dataset: Dataset, references: References 
     e0 = np.array([compiled.potential.e0.get(symbol, 0.0) for symbol in chemical_symbols])
     for first, last in pairwise(bounds):
         given = dataset.select(np.arange(first, last))
-        part = with_energies(given, _labels_on_scale(given, references))
+        part = with_energies(given, labels_on_scale(given, references))
         structures = part.structures
         neighbors = build(structures, compiled.potential.cutoff)
         predicted = predict_compiled(compiled, compiled.layout.vector(), structures, neighbors, threads)
@@ -181,7 +181,7 @@ def _predict_piece(compiled: Compiled, dataset: Dataset, references: References 
         yield Part(part, predicted, neighbors.shortest_per_atom(), offsets)
 
 
-def _labels_on_scale(dataset: Dataset, references: References | None) -> Values:
+def labels_on_scale(dataset: Dataset, references: References | None) -> Values:
     """Reference energies on the scale of the fit, eV, shape (S,)."""
     raw, corrected = dataset.raw_energies, dataset.structures.energies
     if references is None:

@@ -25,13 +25,13 @@ from acefit.config.source import read_source
 from acefit.data.given_atoms import write_atoms
 from acefit.data.neighborlists import build
 from acefit.data.readers import ReadingOptions, read_files
-from acefit.data.references import Composition, References
 from acefit.data.storage import structure_columns, with_energies
 from acefit.errors import ConfigError
 from acefit.evaluation.predict import predict
 from acefit.pipeline.configuration import load_configuration
+from acefit.pipeline.evaluate import labels_on_scale, scale_of
 from acefit.pipeline.stepwise import Run, Say, read_finished, run_stages
-from acefit.potential.bbasis import import_potential
+from acefit.potential.files import read_any
 from acefit.potential.model import Potential
 
 Data = str | Path | Iterable[Atoms]
@@ -178,8 +178,9 @@ def evaluate_potential(potential: str | Path | Potential, data: Data, **reading:
     Returns
     -------
     predictions : Predictions
-        On the scale of the fit: the reference energies in the metadata of the potential are subtracted from total energies;
-        a potential without them is compared with corrected energies if the data have some, else with the energies as they are.
+        On the scale of the fit: the reference energies in the metadata of the potential, or its E0, are subtracted from total
+        energies; a potential without them is compared with corrected energies if the data have some, else with the energies as
+        they are.
 
     Raises
     ------
@@ -187,12 +188,12 @@ def evaluate_potential(potential: str | Path | Potential, data: Data, **reading:
         If the data or the potential cannot be used.
     """
     if not isinstance(potential, Potential):
-        potential = import_potential(potential)
+        potential = read_any(potential)
     options = ReadingOptions(**{"elements": potential.elements, **reading})
     with tempfile.TemporaryDirectory(prefix="acefit-") as temporary:
         path = _as_file(data, Path(temporary) / "given.db")
         dataset = read_files([{"path": str(path), "subset": "test"}], options).dataset
-    energies = _energies(potential, Composition.of(dataset.structures), dataset.raw_energies, dataset.structures.energies)
+    energies = labels_on_scale(dataset, scale_of(potential)[0])
     structures = with_energies(dataset, energies).structures
     neighbors = build(structures, potential.cutoff)
     n, per_atom = structures.n_structures, energies / structures.atoms_per_structure
@@ -209,11 +210,3 @@ def evaluate_potential(potential: str | Path | Potential, data: Data, **reading:
     predicted = predict(potential, structures, neighbors)
     tables: Any = build_tables(structures, predicted, labels, neighbors.shortest_per_atom())
     return Predictions.from_columns(*tables)
-
-
-def _energies(potential: Potential, composition: Composition, raw: Any, corrected: Any) -> Any:
-    """Reference energies on the scale of the fit, eV, shape (S,)."""
-    stored = potential.metadata.get("reference_energy")
-    if stored is not None:
-        return np.where(np.isnan(raw), corrected, References.from_json(stored).correct(composition, raw))
-    return np.where(np.isnan(corrected), raw, corrected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from acefit.errors import PotentialError
@@ -43,6 +44,8 @@ def convert_potential(
         raise PotentialError(f"{target}: a potential file ends in {', '.join(SUFFIXES)}; give it one of these names")
     if path_to_lammps is not None and not is_ctilde:
         raise PotentialError(f"{path_to_lammps}: LAMMPS reads a .yace file; name the target so")
+    if path_to_lammps is not None and Path(path_to_lammps).resolve() == target.resolve():
+        raise PotentialError(f"{path_to_lammps}: is the potential itself; give the LAMMPS input another name")
     potential = read_any(source)
     if e0 == "zero":
         potential = potential.with_e0({})
@@ -59,5 +62,5 @@ def convert_potential(
         log.warning("%s: E0 stands in its auxdata, where acefit finds it; other programs give energies without it", target)
     write_any(potential, target)
     if path_to_lammps is not None:
-        write_text(lammps_input(potential, target.name), path_to_lammps)
+        write_text(lammps_input(potential, os.path.relpath(target, Path(path_to_lammps).parent)), path_to_lammps)
     return potential

@@ -34,8 +34,9 @@ def lammps_input(potential: Potential, file_name: str) -> str:
     for note in notes:
         first, *rest = wrap(note, WIDTH, break_on_hyphens=False, break_long_words=False)
         lines += [f"# * {first}", *(f"#   {line}" for line in rest)]
+    quoted = f'"{file_name}"' if any(map(str.isspace, file_name)) else file_name
     lines += ["", "units           metal", "atom_style      atomic", "newton          on", ""]
-    lines += ["pair_style      pace", f"pair_coeff      * * {file_name} {elements}"]
+    lines += ["pair_style      pace", f"pair_coeff      * * {quoted} {elements}"]
     return "\n".join(lines) + "\n"
 
 

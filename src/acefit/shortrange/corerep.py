@@ -131,7 +131,7 @@ def output_path(potential: Path, output: Path | None, overwrite: bool) -> Path:
     path = output or potential.with_name(f"{potential.stem}-corerep{potential.suffix or '.yaml'}")
     if not overwrite and path.exists():
         what = "is the potential itself" if potential.exists() and path.samefile(potential) else "exists already"
-        raise PotentialError(f"{path} {what}; give another name (--output) or --overwrite")
+        raise PotentialError(f"{path} {what}; give another name (--output) or --force")
     return path
 
 

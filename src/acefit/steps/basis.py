@@ -9,7 +9,7 @@ from typing import Any
 
 from acefit.artifacts import made_by, write_table
 from acefit.basis.keys import check_keys
-from acefit.basis.ladder import LadderPlan, build_plan, power_order, unused_settings
+from acefit.basis.ladder import LadderPlan, build_plan, power_order, unused_settings, with_core_of
 from acefit.files import text_digest, write_sealed, write_yaml
 from acefit.potential.bbasis import format_potential, write_configuration
 from acefit.potential.combine import resolve_potential
@@ -26,6 +26,7 @@ def basis(
     potential: str | Mapping[str, Any],
     fit: Mapping[str, Any],
     seed: int | None,
+    own_core: bool = False,
     paths_to_potentials: Sequence[str | Path] = (),
     code: str = "",
     path_to_target: str | Path,
@@ -41,6 +42,8 @@ def basis(
     potential : file name or `potential:` section
     fit : may hold `ladder_step`, `ladder_type` and `ladder_mode`
     seed : for random initial coefficients; None means 42
+    own_core : whether the initial potential gets core repulsion and inner cutoffs of the setting; those of a finished run were
+        set after its fit, and a new fit must not train behind them
     paths_to_potentials : files that `potential` names, for the provenance
     code : digest of the code, for the provenance
     path_to_target : potential to write, the complete basis in construction order
@@ -56,6 +59,9 @@ def basis(
     """
     check_keys(fit, FIT_KEYS, "fit")
     target, initial = resolve_potential(potential, seed)
+    if initial is not None and own_core and isinstance(potential, Mapping):
+        own = resolve_potential({**potential, "initial_potential": []}, seed)[0]
+        target, initial = with_core_of(target, own), with_core_of(initial, own)
     plan = build_plan(
         target, initial, fit.get("ladder_step"), fit.get("ladder_type") or "body_order", fit.get("ladder_mode") or "block"
     )

@@ -87,3 +87,14 @@ def test_label_structures__all_failures_and_infinite_results_are_errors(tmp_path
         label_structures(alloys(2, labels=False), Failing(most=0), tmp_path, {}, "leave_out")
     with pytest.raises(ActiveSetError, match="results are not finite numbers"):
         label_structures(alloys(1, labels=False), Failing(value=float("nan")), tmp_path / "other", {})
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"energy": 1.0}', '{"energy": NaN, "forces": [[0, 0, 0]]}'])
+def test_label_structures__damaged_results_are_calculated_again(tmp_path, caplog, content):
+    frames = alloys(1, labels=False)
+    first = label_structures(frames, EMT(), tmp_path, {})
+    (kept,) = tmp_path.glob("*.json")
+    kept.write_text(content)
+    again = label_structures(frames, EMT(), tmp_path, {})
+    assert "is damaged; its structure is calculated again" in caplog.text
+    assert again.structures[0].get_potential_energy() == first.structures[0].get_potential_energy()

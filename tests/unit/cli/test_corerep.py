@@ -50,7 +50,7 @@ def test_corerep__takes_an_active_set_and_its_limit(folder):
     potential = bare_potential(1, orders=([3, 1], [0, 1]))
     write_potential(potential, folder / "p.yaml")
     build_active_set(potential, StructureSet.from_ase(frames)).active_set.write(folder / "p.asi")
-    base = ("corerep", folder / "p.yaml", "--data", folder / "data.xyz", "--step", 0.1, "--overwrite")
+    base = ("corerep", folder / "p.yaml", "--data", folder / "data.xyz", "--step", 0.1, "--force")
     graded = run_json(*base)
     assert graded["active_set"] == str(folder / "p.asi")
     given = run_json(*base, "--active-set", folder / "p.asi", "--gamma", 1e12)
@@ -62,10 +62,10 @@ def test_corerep__never_writes_over_a_file_unasked(folder):
     given = ("--inner-cutoff", "Al:1.9")
     result = run("corerep", folder / "p.yaml", *given, "--output", folder / "p.yaml")
     assert isinstance(result.exception, PotentialError)
-    assert "is the potential itself; give another name (--output) or --overwrite" in str(result.exception)
+    assert "is the potential itself; give another name (--output) or --force" in str(result.exception)
     assert run("corerep", folder / "p.yaml", *given).exit_code == 0
     assert "exists already" in str(run("corerep", folder / "p.yaml", *given).exception)
-    assert run("corerep", folder / "p.yaml", *given, "--output", folder / "p.yaml", "--overwrite").exit_code == 0
+    assert run("corerep", folder / "p.yaml", *given, "--output", folder / "p.yaml", "--force").exit_code == 0
     assert read_potential(folder / "p.yaml").bonds["Al", "Al"].rcut_in == 1.9
 
 

@@ -31,7 +31,8 @@ def test_select__finds_the_active_set_beside_the_potential(files, tmp_path):
     assert {row["row"] for row in found["structures"]} == {3, 4}
     assert all(row["gamma"] > 2 for row in found["structures"])
     (tmp_path / "p.asi").rename(tmp_path / "other.asi")
-    again = run_json("select", *files, "-o", tmp_path / "new.db", "-m", 2, "--active-set", tmp_path / "other.asi")
+    assert "new.db exists already" in str(run("select", *files, "-o", tmp_path / "new.db").exception)
+    again = run_json("select", *files, "-o", tmp_path / "new.db", "-m", 2, "--force", "--active-set", tmp_path / "other.asi")
     assert again["structures"] == found["structures"]
 
 
@@ -40,6 +41,10 @@ def test_select__prints_a_table(files, tmp_path):
     assert result.exit_code == 0, result.output
     assert "environments" in result.stdout
     assert (tmp_path / "POSCAR-0001").is_file()
+    (tmp_path / "POSCAR-0099").write_text("of a former choice")
+    assert "POSCAR-0001 exists already" in str(run("select", *files, "-o", tmp_path / "POSCAR").exception)
+    assert run("select", *files, "-o", tmp_path / "POSCAR", "--force").exit_code == 0
+    assert not (tmp_path / "POSCAR-0099").exists()
 
 
 def test_select__writes_nothing_where_all_is_known(files, tmp_path):

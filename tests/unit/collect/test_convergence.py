@@ -1,4 +1,6 @@
+import gzip
 import io
+from pathlib import Path
 
 import pytest
 
@@ -34,12 +36,21 @@ def test_judge__vasprun_by_its_last_change(tmp_path, labelled, change, unconverg
 
 
 def test_judge_espresso__steps_that_failed():
-    step = "     convergence has been achieved in   5 iterations\n!    total energy              =     -40.4 Ry\n"
-    failed = "     convergence NOT achieved after 100 iterations: stopping\n"
+    begin = "     Self-consistent Calculation\n"
+    step = begin + "!    total energy              =     -40.4 Ry\n     convergence has been achieved in   5 iterations\n"
+    failed = begin + "     convergence NOT achieved after 100 iterations: stopping\n"
     assert judge_espresso(io.StringIO(step + failed + "JOB DONE.\n")) == Verdict(True, frozenset(), lost=1)
     kept = failed + "!    total energy              =     -40.4 Ry\n"
     assert judge_espresso(io.StringIO(step + kept + step + "JOB DONE.\n")) == Verdict(True, frozenset({1}))
+    later = begin + "!    total energy              =     -40.4 Ry\n     convergence NOT achieved after 100 iterations\n"
+    assert judge_espresso(io.StringIO(later + step + "JOB DONE.\n")) == Verdict(True, frozenset({0}))
     assert not judge_espresso(io.StringIO(step)).finished
+
+
+def test_judge_espresso__results_that_are_called_converged_and_are_not():
+    """Of pw.x 6.7 with scf_must_converge=.false. and three iterations."""
+    with gzip.open(Path(__file__).parents[2] / "data" / "pw-loose.out.gz", "rt") as lines:
+        assert judge_espresso(lines) == Verdict(True, frozenset({0, 1, 2}))
 
 
 def test_judge__other_programs_by_their_words(tmp_path):

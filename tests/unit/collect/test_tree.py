@@ -1,3 +1,6 @@
+import shutil
+
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -93,3 +96,10 @@ def test_collect_results__group_depth_and_several_roots(tree, tmp_path):
     structures = read_files([{"path": str(tmp_path / "out.xyz")}]).dataset.structures
     assert set(structures.groups) == {""}
     assert structures.names[0] == f"{tree.as_posix()}/alloy/relax/OUTCAR:3"
+
+
+def test_collect_results__names_do_not_make_data_synthetic(tree, tmp_path):
+    shutil.copytree(tree, tmp_path / "root" / "augmented-cells")
+    collect_results([tmp_path / "root"], tmp_path / "data.xyz")
+    names = [atoms.info["name"] for atoms in ase.io.read(tmp_path / "data.xyz", ":")]
+    assert all(name.startswith("./augmented-cells/") for name in names)

@@ -133,6 +133,17 @@ def test_external__structures_without_weights_are_excluded(tmp_path):
         assert result.reasons[3] == "no weight in w.parquet"
 
 
+def test_assign_weights__synthetic_structures_need_no_weight_in_the_file(tmp_path):
+    pd.DataFrame({"w_energy": [1.0, 3.0], "w_forces": [[1.0], [1.0, 1.0]]}).to_parquet(tmp_path / "w.parquet")
+    data = make_data(("a", "b", "augmented/zbl/Cu", "d"))
+    result = assign_weights(
+        data, TRAIN, {"type": "ExternalWeightingPolicy", "filename": str(tmp_path / "w.parquet")}, aug_factor=0.5
+    )
+    assert result.subsets == ("train", "train", "train", "excluded")
+    assert result.weights.energy.tolist() == pytest.approx([0.2, 0.6, 0.2, 0])
+    assert "median weight of the real structures" in result.reasons[2]
+
+
 @pytest.mark.parametrize(
     ("policy", "message"),
     [

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,3 +89,12 @@ def test_evaluate_potential__live_calculators_are_labels_too(tiny_fit):
 def test_evaluate_potential__other_elements_are_an_error(tiny_fit):
     with pytest.raises(DataError, match="not among the elements"):
         evaluate_potential(tiny_fit.result.potential, Atoms("Au", info={"energy": 1.0}))
+
+
+def test_evaluate_potential__total_energies_with_e0(tiny_fit):
+    atoms = read(tiny_fit.folder / "copper.xyz", 0)
+    potential = replace(tiny_fit.result.potential, metadata={}).with_e0({"Cu": -3.0})
+    atoms.calc = ACECalculator(potential)
+    atoms.get_forces()
+    found = evaluate_potential(potential, atoms)
+    assert found.structures["energy"][0] == pytest.approx(found.structures["energy_predicted"][0], abs=1e-9)

@@ -47,3 +47,7 @@ def test_portability_notes__name_what_is_different(potential, expected):
 
 def test_portability_notes__are_few_for_a_plain_potential():
     assert len(list(portability_notes(random_potential(1, mode="density", core=False, radbases=("SBessel",))))) == 1
+
+
+def test_lammps_input__quotes_names_with_blanks():
+    assert 'pair_coeff      * * "my pot.yace" Al Cu' in lammps_input(random_potential(2), "my pot.yace")

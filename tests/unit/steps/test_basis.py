@@ -6,6 +6,7 @@ from acefit.artifacts import content_digest, read_frame
 from acefit.basis.expansion import build_target
 from acefit.errors import ConfigError
 from acefit.files import read_sealed, read_yaml
+from acefit.fit.repulsion import with_automatic_repulsion
 from acefit.potential.bbasis import read_potential, write_potential
 from acefit.potential.parameters import parameter_vector
 from acefit.steps.basis import basis
@@ -14,12 +15,13 @@ from bases import BONDS, TWO_ELEMENTS, section, shape
 FUNCTIONS = {"ALL": shape([3, 2, 1], [0, 1, 1])}
 
 
-def run(folder: Path, potential=None, fit=None, seed=None):
+def run(folder: Path, potential=None, fit=None, seed=None, own_core=False):
     paths = {name: folder / f"{name}.yaml" for name in ("target", "ladder", "start")}
     basis(
         potential=section("Al Ni", FUNCTIONS) if potential is None else potential,
         fit={} if fit is None else fit,
         seed=seed,
+        own_core=own_core,
         path_to_target=paths["target"],
         path_to_functions=folder / "functions.parquet",
         path_to_ladder=paths["ladder"],
@@ -101,3 +103,15 @@ def test_basis__says_which_settings_the_initial_potential_keeps(tmp_path, caplog
     run(tmp_path, section("Al Ni", FUNCTIONS, bonds=bonds) | {"initial_potential": str(tmp_path / "al.yaml")})
     assert "potential: bond Al-Al: rcut stays 5.0 of the initial potential; 6.0 is not used" in caplog.text
     assert caplog.text.count("is not used") == 1
+
+
+@pytest.mark.parametrize("own_core", [False, True])
+def test_basis__a_fit_does_not_train_behind_the_core_of_a_finished_potential(tmp_path, own_core):
+    finished = with_automatic_repulsion(build_target(section("Al", {"ALL": shape([2], [0])})), {("Al", "Al"): 2.3})
+    write_potential(finished, tmp_path / "al.yaml")
+    again = section("Al", {"ALL": shape([2], [0])}) | {"initial_potential": str(tmp_path / "al.yaml")}
+    run(tmp_path, again, own_core=own_core)
+    start = read_potential(tmp_path / "steps" / "step-00.yaml")
+    assert (start.bonds["Al", "Al"].rcut_in == 0.0) == own_core
+    assert (start.bonds["Al", "Al"].inner_cutoff_type == "zbl") != own_core
+    assert (start.embeddings["Al"].rho_core_cut == 1.0) != own_core
