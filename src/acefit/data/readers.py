@@ -431,7 +431,9 @@ def rows_of_dataset(dataset: Dataset, group_key: str) -> Iterator[Row]:
             "w_forces_mask": dataset.force_masks[atoms],
         }
         present = {key: value for key, value in columns.items() if not np.all(np.isnan(value))}
-        yield bare, {**present, "name": structures.names[s], group_key: structures.groups[s]}
+        present["name"] = structures.names[s]
+        present.setdefault(group_key, structures.groups[s])  # a group under the name of something else must not replace that
+        yield bare, present
 
 
 def _separate(frames: list[Frame], options: ReadingOptions) -> tuple[list[Frame], list[LeftOut]]:

@@ -129,7 +129,7 @@ def _apply_factors(draft: Draft, dataset: Dataset) -> None:
     factors = np.where(np.isnan(dataset.weight_factors), 1.0, dataset.weight_factors)
     draft.energy = draft.energy * factors
     draft.force = draft.force * factors[dataset.structures.structure_of_atom]
-    for s in np.flatnonzero(factors != 1.0):
+    for s in np.flatnonzero((factors != 1.0) & np.isfinite(draft.energy)):
         draft.reasons[s] += f", w_factor {factors[s]:g}"
 
 

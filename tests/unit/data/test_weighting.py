@@ -84,6 +84,14 @@ def test_augmented__uniform_weights_are_reduced():
     assert result.weights.energy == pytest.approx(np.array([1, 0.1, 1, 1]) / 3.1)
 
 
+def test_augmented__factor_without_a_weight_is_not_claimed():
+    weights, factors = np.array([1, np.nan, 1, 1]), np.array([np.nan, 100.0, 2.0, np.nan])
+    data = make_data(("a", "augmented", "c", "d"), energy_weights=weights, force_weights=np.ones(10), weight_factors=factors)
+    result = assign_weights(data, TRAIN)
+    assert "w_factor" not in result.reasons[1]
+    assert "w_factor 2" in result.reasons[2]
+
+
 def test_augmented__masks_count_under_a_policy_too():
     masks = np.array([np.nan, 0.0, 1.0] + [0.0] * 7)
     result = assign_weights(make_data(("a", "augmented-1", "c", "d"), force_masks=masks), TRAIN, aug_factor=0.5)

@@ -4,8 +4,12 @@ import ase.io
 import numpy as np
 import pandas as pd
 import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from acefit.data.readers import read_files
+from acefit.data.storage import Dataset
+from acefit.data.structures import StructureSet
 from acefit.data.writers import SUFFIXES, format_xyz, frame, is_folder_of_tables, open_writer
 from acefit.errors import DataError
 from datasets import rich_dataset, write
@@ -56,6 +60,16 @@ def test_open_writer__uses_the_name_of_the_group(tmp_path):
     with open_writer(tmp_path / "a.xyz", "kind") as sink:
         sink(rich_dataset())
     assert " kind=bulk" in (tmp_path / "a.xyz").read_text()
+
+
+@pytest.mark.parametrize("key", ["name", "energy"])
+def test_open_writer__no_group_replaces_something_else(tmp_path, key):
+    atoms = Atoms("Cu", info={"name": "first", "config_type": "bulk"})
+    atoms.calc = SinglePointCalculator(atoms, energy=-3.5, forces=np.zeros((1, 3)))
+    with open_writer(tmp_path / "a.xyz", key) as write:
+        write(Dataset.from_structures(StructureSet.from_ase([atoms])))
+    again = ase.io.read(tmp_path / "a.xyz")
+    assert (again.info["name"], again.get_potential_energy()) == ("first", -3.5)
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.parquet", "a.cif"])
