@@ -75,3 +75,19 @@ def test_label__an_interrupted_job_takes_what_is_there(tmp_path):
     assert run(tmp_path, config, target).code == 0
     assert (labels / "structures.parquet").read_bytes() == first
     assert set(kept) == {path.name for path in (labels / "results").glob("*.json")}
+
+
+@pytest.mark.long
+def test_label__an_edit_of_the_calculators_module_labels_again(tmp_path):
+    config, target = write(tmp_path, TINY), "results/silicon/round-00/label/structures.parquet"
+    assert run(tmp_path, config, target).code == 0
+    first = read_frame(tmp_path / target, "structures")["energy"]
+    assert planned(tmp_path, config, target).jobs == {}
+    module = tmp_path / "oracle.py"
+    module.write_text(module.read_text().replace("A=1830.8", "A=1900.0"))
+    assert planned(tmp_path, config, target).jobs == {"label": 1}
+    assert run(tmp_path, config, target).code == 0
+    second = read_frame(tmp_path / target, "structures")["energy"]
+    assert len(first) == len(second)
+    assert (second > first + 1).all()
+    assert planned(tmp_path, config, target).jobs == {}

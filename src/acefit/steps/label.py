@@ -25,6 +25,7 @@ def label(
     calculator: str,
     parameters: Mapping[str, Any],
     folders: Sequence[str | Path] = (),
+    source: str | None = None,
     on_failure: str = "stop",
     code: str = "",
 ) -> None:
@@ -36,6 +37,7 @@ def label(
     path_to_labelled_structures, path_to_labelled_atoms : dataset to write; the energies are the calculator's
     path_to_results : folder in which each result is kept, so that an interrupted job goes on
     calculator, parameters, folders : see `acefit.active.labelling.load_calculator`
+    source : digest of the user's code, on which results depend beside calculator and parameters
     on_failure : ``stop`` or ``leave_out``
     code : digest of the code, for the provenance
 
@@ -46,7 +48,7 @@ def label(
     """
     structures = read_structures(path_to_structures, path_to_atoms)
     frames = [structures.to_ase(k) for k in range(structures.n_structures)]
-    settings = {"calculator": calculator, "parameters": dict(parameters)}
+    settings = {"calculator": calculator, "parameters": dict(parameters), "source": source}
     made = load_calculator(calculator, parameters, folders) if frames else None
     found = [] if made is None else _labelled(label_structures(frames, made, path_to_results, settings, on_failure))
     provenance = made_by("label", code, path_to_structures, path_to_atoms)

@@ -69,6 +69,20 @@ def test_stages__take_what_they_need(runs):
     assert (label["calculator"], label["parameters"], label["on_failure"]) == ("ase.calculators.emt.EMT", {"a": 1}, "stop")
 
 
+def test_label_params__move_with_the_users_own_module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside/config.yaml").write_text("name: cu\n")
+    own = {**ACTIVE, "label": {"calculator": "own.make"}}
+    config = validate_config({**COMMON, "active": own}, tmp_path / "beside/config.yaml")
+    assert stages.label_params(config)["source"] is None
+    (tmp_path / "beside/own.py").write_text("def make(): return 1")
+    first = stages.label_params(config)
+    assert first == stages.label_params(config)
+    (tmp_path / "beside/own.py").write_text("def make(): return 2")
+    assert first != stages.label_params(config)
+
+
 def test_label_params__total_energies_need_references(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.xyz").touch()

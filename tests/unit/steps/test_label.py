@@ -53,3 +53,10 @@ def test_label__leaves_out_what_fails_with_a_warning(tmp_path, caplog):
     labelled = run(tmp_path, far_structures(), "odd_calculator_for_a_test.Odd", folders=[tmp_path], on_failure="leave_out")
     assert labelled.structures.n_structures == 2
     assert "structure 2 is left out: ValueError: too large" in caplog.text
+
+
+def test_label__takes_no_results_of_other_code_of_the_user(tmp_path):
+    far = far_structures()
+    for source, kept in (("a", 4), ("a", 4), ("b", 8)):
+        run(tmp_path, far, source=source)
+        assert len(list((tmp_path / "results").glob("*.json"))) == kept
