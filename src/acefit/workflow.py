@@ -72,7 +72,7 @@ def _job_name(snakemake: Any) -> str:
     """Stage with the run, where there are several, and what else tells jobs apart for people."""
     wildcards = dict(snakemake.wildcards.items())
     run = str(wildcards.get("run", "")).partition("/")[2]
-    told = [f"{key} {wildcards[key]}" for key in ("shard", "step", "cycle") if key in wildcards]
+    told = [f"{key} {wildcards[key]}" for key in ("shard", "step", "cycle", "walk", "job") if key in wildcards]
     return " ".join([str(snakemake.rule), *([run] if run else []), *told])
 
 

@@ -382,7 +382,13 @@ def choose_params(config: Config) -> Plain:
     return {"most": active.most, "reject_above": active.reject_above, "tables": config.backend.tables}
 
 
-def label_params(config: Config) -> Plain:
+def label_jobs(config: Config) -> int:
+    """Number of jobs that calculate labels side by side, each of which may have a structure."""
+    active = _active(config)
+    return min(active.label.jobs, active.most)
+
+
+def calculate_params(config: Config) -> Plain:
     """Calculator that labels structures; `source` is the digest of its module where that is a file of the user.
 
     Raises
@@ -395,7 +401,7 @@ def label_params(config: Config) -> Plain:
         raise ConfigError("active.label gives total energies; give data.reference_energy, e.g. isolated or auto")
     folders = [".", from_here(config.base_path)]
     source = user_digest(label.calculator.rpartition(".")[0], folders)
-    return {**label.model_dump(), "folders": folders, "source": source}
+    return {**label.model_dump(exclude={"jobs"}), "folders": folders, "source": source}
 
 
 def _active(config: Config) -> ActiveSection:
