@@ -19,6 +19,7 @@ from typing import Any
 
 from acefit.errors import AcefitError, ArtifactError, DamagedArtifactError
 from acefit.files import read_sealed, read_yaml, set_aside
+from acefit.sources import imported_modules, module_file
 from acefit.system import memory_entry
 
 PACKAGE = Path(__file__).resolve().parent
@@ -71,7 +72,7 @@ def _job_name(snakemake: Any) -> str:
     """Stage with the run, where there are several, and what else tells jobs apart for people."""
     wildcards = dict(snakemake.wildcards.items())
     run = str(wildcards.get("run", "")).partition("/")[2]
-    told = [f"{key} {wildcards[key]}" for key in ("shard", "step", "cycle") if key in wildcards]
+    told = [f"{key} {wildcards[key]}" for key in ("shard", "step", "cycle", "walk", "job") if key in wildcards]
     return " ".join([str(snakemake.rule), *([run] if run else []), *told])
 
 
@@ -235,57 +236,16 @@ def _damage(path: Path, content: str | None = None) -> DamagedArtifactError | No
     return None if content in (None, found) else DamagedArtifactError(path, "is not the file that the plan of the ladder names")
 
 
-class _Imports(ast.NodeVisitor):
-    """Collect the modules that a source imports; in a package's `__init__` only at module level."""
-
-    def __init__(self, module: str, is_package: bool) -> None:
-        self.package = module if is_package else module.rpartition(".")[0]
-        self.is_package = is_package
-        self.names: set[str] = set()
-
-    def generic_visit(self, node: ast.AST) -> None:
-        # Imports are statements; looking into expressions would take most of the time
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, ast.expr):
-                self.visit(child)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.names.update(alias.name for alias in node.names)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        base = node.module or ""
-        if node.level:
-            parents = self.package.split(".")
-            base = ".".join(parents[: len(parents) - node.level + 1] + ([base] if base else []))
-        self.names.add(base)
-        self.names.update(f"{base}.{alias.name}" for alias in node.names)
-
-    def visit_If(self, node: ast.If) -> None:
-        test = ast.unparse(node.test)
-        for child in node.orelse if test in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} else ast.iter_child_nodes(node):
-            self.visit(child)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        # The lazy attributes of a package are not used by whoever imports one of its modules
-        if not self.is_package:
-            self.generic_visit(node)
-
-
-def _module_file(module: str, package: Path) -> Path | None:
+def _source(module: str, package: Path) -> Path | None:
     """Source of a module of the package, None if there is no such module (the name is then an attribute)."""
-    parts = module.split(".")[1:]
-    folder = package.joinpath(*parts)
-    if (folder / "__init__.py").is_file():
-        return folder / "__init__.py"
-    file = folder.with_suffix(".py")
-    return file if parts and file.is_file() else None
+    return module_file(module, package.parent)
 
 
 @cache
 def _module_imports(file: Path, module: str) -> frozenset[str]:
-    visitor = _Imports(module, file.name == "__init__.py")
-    visitor.visit(ast.parse(file.read_text(encoding="utf-8"), filename=str(file)))
-    return frozenset(visitor.names)
+    # The lazy attributes of a package are not used by whoever imports one of its modules
+    is_package = file.name == "__init__.py"
+    return imported_modules(file.read_bytes(), module, is_package, lazily=not is_package)
 
 
 @cache
@@ -319,7 +279,7 @@ def step_closure(step: str, package: Path = PACKAGE) -> tuple[dict[str, Path], s
         If there is no such step.
     """
     start = f"{package.name}.steps.{step}"
-    if _module_file(start, package) is None:
+    if _source(start, package) is None:
         raise ValueError(f"there is no step {step!r}: {package / 'steps' / step}.py does not exist")
     modules: dict[str, Path] = {}
     others: set[str] = set()
@@ -332,7 +292,7 @@ def step_closure(step: str, package: Path = PACKAGE) -> tuple[dict[str, Path], s
         if top != package.name:
             others.add(top)
             continue
-        file = _module_file(name, package)
+        file = _source(name, package)
         if file is None:
             continue
         modules[name] = file

@@ -15,6 +15,8 @@ TINY = {
     "potential": {"functions": {"ALL": {"nradmax_by_orders": [3, 1], "lmax_by_orders": [0, 1]}}},
     "active": {"rounds": 2, "explore": {"steps": 4, "interval": 2, "collect_above": 0.01, "stop_above": 1e9}},
 }
+LABELS = "results/silicon/round-00/label/structures.parquet"
+TRIGGERS = ("code", "input", "mtime", "params", "software-env")
 
 
 def write(folder, changes=None):
@@ -24,8 +26,13 @@ def write(folder, changes=None):
 
 def test_rounds__are_planned_at_once(tmp_path):
     jobs = planned(tmp_path, write(tmp_path)).jobs
-    own = {name: jobs[name] for name in ("activeset", "explore", "choose", "label", "potential", "compare")}
-    assert own == {"activeset": 3, "explore": 6, "choose": 3, "label": 3, "potential": 4, "compare": 1}
+    own = {name: jobs[name] for name in ("activeset", "explore", "choose", "calculate", "label", "potential", "compare")}
+    assert own == {"activeset": 3, "explore": 6, "choose": 3, "calculate": 3, "label": 3, "potential": 4, "compare": 1}
+
+
+def kept_results(folder):
+    """Kept results of the first round with their dates."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "results/silicon/round-00/calculate/results").glob("*.json")}
 
 
 def largest_gamma(folder, number):
@@ -58,20 +65,51 @@ def test_most__reruns_choice_label_and_later_rounds(tmp_path):
     assert done.code == 0, done.text
     changed = write_config(tmp_path, {**TINY, "active": {**TINY["active"], "most": 3}}, "active.yaml", "silicon.yaml")
     jobs = planned(tmp_path, changed, target).jobs
-    assert jobs["choose"] == jobs["label"] == jobs["dataset"] == 2
+    assert jobs["choose"] == jobs["calculate"] == jobs["label"] == jobs["dataset"] == 2
     assert jobs["explore"] == 2
     assert jobs["potential"] == 2
 
 
 @pytest.mark.long
 def test_label__an_interrupted_job_takes_what_is_there(tmp_path):
-    config, target = write(tmp_path, TINY), "results/silicon/round-00/label/structures.parquet"
-    assert run(tmp_path, config, target).code == 0
-    labels = tmp_path / "results/silicon/round-00/label"
-    kept = {path.name: path.stat().st_mtime_ns for path in (labels / "results").glob("*.json")}
-    first = (labels / "structures.parquet").read_bytes()
-    (labels / "structures.parquet").unlink()
-    shutil.copy2(tmp_path / "oracle.py", tmp_path / "other.py")
-    assert run(tmp_path, config, target).code == 0
-    assert (labels / "structures.parquet").read_bytes() == first
-    assert set(kept) == {path.name for path in (labels / "results").glob("*.json")}
+    config = write(tmp_path, TINY)
+    assert run(tmp_path, config, LABELS).code == 0
+    first, kept = (tmp_path / LABELS).read_bytes(), kept_results(tmp_path)
+    (tmp_path / LABELS).unlink()
+    shutil.rmtree(tmp_path / "results/silicon/round-00/calculate/job-00-of-01")
+    again = run(tmp_path, config, LABELS)
+    assert again.jobs == {"calculate": 1, "label": 1}, again.text
+    assert (tmp_path / LABELS).read_bytes() == first
+    assert kept_results(tmp_path) == kept
+
+
+@pytest.mark.long
+def test_label__is_the_same_of_jobs_side_by_side(tmp_path):
+    active = TINY["active"] | {"label": {"jobs": 3}}
+    assert run(tmp_path, write(tmp_path, TINY), LABELS).code == 0
+    first, kept = (tmp_path / LABELS).read_bytes(), kept_results(tmp_path)
+    config = write(tmp_path, TINY | {"active": active})
+    # What is labelled need not be gathered again in order to go on with another number of jobs
+    triggers = [word for word in TRIGGERS if word != "input"]
+    assert planned(tmp_path, config, LABELS, "--rerun-triggers", *triggers).jobs == {}
+    assert planned(tmp_path, config, LABELS).jobs == {"calculate": 3, "label": 1}
+    shutil.rmtree(tmp_path / "results/silicon/round-00/calculate")
+    assert run(tmp_path, config, LABELS).code == 0
+    assert (tmp_path / LABELS).read_bytes() == first
+    assert set(kept_results(tmp_path)) == set(kept)
+
+
+@pytest.mark.long
+def test_label__an_edit_of_the_calculators_module_labels_again(tmp_path):
+    config = write(tmp_path, TINY)
+    assert run(tmp_path, config, LABELS).code == 0
+    first = read_frame(tmp_path / LABELS, "structures")["energy"]
+    assert planned(tmp_path, config, LABELS).jobs == {}
+    module = tmp_path / "oracle.py"
+    module.write_text(module.read_text().replace("A=1830.8", "A=1900.0"))
+    assert planned(tmp_path, config, LABELS).jobs == {"calculate": 1, "label": 1}
+    assert run(tmp_path, config, LABELS).code == 0
+    second = read_frame(tmp_path / LABELS, "structures")["energy"]
+    assert len(first) == len(second)
+    assert (second > first + 1).all()
+    assert planned(tmp_path, config, LABELS).jobs == {}

@@ -59,9 +59,10 @@ def test_job_context__sends_records_to_the_log_and_the_terminal(tmp_path, capsys
         ({"run": "silicon", "step": "00", "cycle": "01"}, "fit step 00 cycle 01"),
         ({"run": "silicon/small", "step": "00", "cycle": "01"}, "fit small step 00 cycle 01"),
         ({"dataset": "0123456789", "cutoff": "4.0", "shard": "001", "shards": "002"}, "fit shard 001"),
+        ({"run": "silicon/round-00", "job": "01", "jobs": "03"}, "fit round-00 job 01"),
         ({}, "fit"),
     ],
-    ids=["one run", "several runs", "shared", "plain"],
+    ids=["one run", "several runs", "shared", "side by side", "plain"],
 )
 def test_job_context__names_what_tells_jobs_apart(tmp_path, capsys, wildcards, name):
     job = fake_job(tmp_path)

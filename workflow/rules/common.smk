@@ -7,7 +7,7 @@ from acefit.analysis.summary import final_errors
 from acefit.config import stages
 from acefit.config.runs import COMPARISON, load_runs
 from acefit.errors import AcefitError
-from acefit.pipeline.folders import DATASET, FIT, NEIGHBORLISTS, RUN, SPLIT, WEIGHTS, shared
+from acefit.pipeline.folders import CALCULATED, DATASET, FIT, NEIGHBORLISTS, RUN, SPLIT, WEIGHTS, shared
 from acefit.workflow import correct_dates, damaged_files, reject, step_digest
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -55,3 +55,5 @@ wildcard_constraints:
     shard=r"\d\d\d",
     shards=r"\d\d\d",
     walk=r"\d\d+",
+    job=r"\d\d+",
+    jobs=r"\d\d+",

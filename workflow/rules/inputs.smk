@@ -96,6 +96,16 @@ def of_walks(pattern):
     return find
 
 
+def of_calculations(pattern):
+    """Function that finds a file of all jobs that calculate labels of a round."""
+
+    def find(wildcards):
+        number = stages.label_jobs(CONFIGS[wildcards.run])
+        return expand(pattern, run=wildcards.run, job=[f"{k:02d}" for k in range(number)], jobs=f"{number:02d}")
+
+    return find
+
+
 def last_selected(wildcards):
     """The best potential of the last ladder step."""
     return of_steps(f"{RUN}/select/step-{{step}}/potential.yaml")(wildcards)[-1]

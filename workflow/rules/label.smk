@@ -1,8 +1,8 @@
-# The calculator runs its own program, perhaps on many cores: profiles and --set-threads say what the job may use.
 rule label:
     input:
-        structures=f"{RUN}/choose/structures.parquet",
-        atoms=f"{RUN}/choose/atoms.parquet",
+        chosen=f"{RUN}/choose/structures.parquet",
+        structures=of_calculations(f"{CALCULATED}/structures.parquet"),
+        atoms=of_calculations(f"{CALCULATED}/atoms.parquet"),
     output:
         structures=f"{RUN}/label/structures.parquet",
         atoms=f"{RUN}/label/atoms.parquet",
@@ -10,17 +10,16 @@ rule label:
         f"{RUN}/logs/label.log",
     benchmark:
         f"{RUN}/benchmarks/label.tsv"
+    # Takes a second, less than a batch job waits in the queue
+    localrule: True
     conda:
         "../envs/acefit.yaml"
-    threads: CORES
+    threads: 1
     resources:
-        mem_mb=reserve(4000),
+        mem_mb=reserve(1000),
     params:
-        settings=settings_of_run(stages.label_params),
-        # Not among the outputs, which Snakemake removes before a job: what an interrupted job calculated is kept
-        results=lambda wildcards: f"results/{wildcards.run}/label/results",
         code=step_digest("label"),
     message:
-        "Labelling the structures of {wildcards.run}"
+        "Gathering the labels of {wildcards.run}"
     script:
         "../scripts/label.py"

@@ -31,6 +31,11 @@ def walk_threads(wildcards):
     return max(1, CORES // len(stages.walks(CONFIGS[wildcards.run])))
 
 
+def calculation_threads(wildcards):
+    """Jobs that calculate labels run side by side and share the cores."""
+    return max(1, CORES // int(wildcards.jobs))
+
+
 def fit_threads(wildcards):
     """All cores for a fit that runs alone; restarts that run side by side share them."""
     at_once = CONFIGS[wildcards.run].fit.fit_cycles - 1 if is_parallel(wildcards.run) and int(wildcards.cycle) else 1

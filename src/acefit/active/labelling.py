@@ -31,7 +31,9 @@ class Labelled(NamedTuple):
     failed: list[tuple[int, str]]
 
 
-def load_calculator(name: str, parameters: Mapping[str, Any], folders: Sequence[str | Path] = ()) -> BaseCalculator:
+def load_calculator(
+    name: str, parameters: Mapping[str, Any], folders: Sequence[str | Path] = (), directory: str | Path | None = None
+) -> BaseCalculator:
     """Make a calculator.
 
     Parameters
@@ -42,6 +44,8 @@ def load_calculator(name: str, parameters: Mapping[str, Any], folders: Sequence[
         Keyword arguments.
     folders : sequence of path
         Where modules are looked for before the installed packages.
+    directory : path, optional
+        Where the calculator is to have its files, whatever it would choose itself: jobs side by side must not share them.
 
     Raises
     ------
@@ -57,6 +61,8 @@ def load_calculator(name: str, parameters: Mapping[str, Any], folders: Sequence[
         raise ActiveSetError(f"active.label.calculator {name!r} cannot be made: {type(error).__name__}: {error}") from error
     if not hasattr(calculator, "get_potential_energy") or not hasattr(calculator, "get_forces"):
         raise ActiveSetError(f"active.label.calculator {name!r} gives a {type(calculator).__name__}, which is no ASE calculator")
+    if directory is not None and hasattr(calculator, "directory"):
+        calculator.directory = Path(directory)
     return calculator
 
 
@@ -83,7 +89,7 @@ def label_structures(
     Raises
     ------
     ActiveSetError
-        If a calculation fails and that is to stop, or all have failed.
+        If a calculation fails and that is to stop.
     """
     labelled, failed = [], []
     for number, atoms in enumerate(structures):
@@ -104,8 +110,6 @@ def label_structures(
         copy.calc = SinglePointCalculator(copy, **arrays)
         labelled.append(copy)
         log.info("structure %d of %d: %.6f eV", number + 1, len(structures), results["energy"])
-    if structures and not labelled:
-        raise ActiveSetError(f"all {len(structures)} calculations failed, the first with {failed[0][1]}")
     return Labelled(labelled, failed)
 
 

@@ -34,6 +34,7 @@ class LabelSection(Section):
         ours=True,
     )
     parameters: dict[str, Any] = key({}, "Keyword arguments it is called with", ours=True)
+    jobs: Count = key(1, "Jobs that calculate side by side; as many as `most` give each structure a job of its own", ours=True)
     on_failure: Literal["stop", "leave_out"] = key(
         "stop", "Whether a calculation that fails ends the round, or its structure is left out with a warning", ours=True
     )

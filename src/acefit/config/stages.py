@@ -23,6 +23,7 @@ from acefit.config.potential_section import PotentialDefinition, PotentialFile
 from acefit.config.problems import place_name
 from acefit.config.source import KeyPath
 from acefit.errors import ConfigError
+from acefit.sources import user_digest
 from acefit.untrusted import check_yaml, read_text
 
 Plain = dict[str, Any]
@@ -381,8 +382,14 @@ def choose_params(config: Config) -> Plain:
     return {"most": active.most, "reject_above": active.reject_above, "tables": config.backend.tables}
 
 
-def label_params(config: Config) -> Plain:
-    """Calculator that labels structures.
+def label_jobs(config: Config) -> int:
+    """Number of jobs that calculate labels side by side, each of which may have a structure."""
+    active = _active(config)
+    return min(active.label.jobs, active.most)
+
+
+def calculate_params(config: Config) -> Plain:
+    """Calculator that labels structures; `source` is the digest of its module where that is a file of the user.
 
     Raises
     ------
@@ -392,7 +399,9 @@ def label_params(config: Config) -> Plain:
     label = _active(config).label
     if reference_energy(config) is None:
         raise ConfigError("active.label gives total energies; give data.reference_energy, e.g. isolated or auto")
-    return {**label.model_dump(), "folders": [".", from_here(config.base_path)]}
+    folders = [".", from_here(config.base_path)]
+    source = user_digest(label.calculator.rpartition(".")[0], folders)
+    return {**label.model_dump(exclude={"jobs"}), "folders": folders, "source": source}
 
 
 def _active(config: Config) -> ActiveSection:

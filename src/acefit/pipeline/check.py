@@ -105,7 +105,7 @@ def _hindrances(config: Config) -> Iterator[str]:
 
 def _load_labelling(config: Config) -> None:
     """Make the calculator of the labels once."""
-    label = stages.label_params(config)
+    label = stages.calculate_params(config)
     load_calculator(label["calculator"], label["parameters"], label["folders"])
 
 
@@ -162,7 +162,8 @@ def _report(run: Run, threads: int, measure: bool) -> RunReport:
         "export": 1,
     }
     if config.active is not None:
-        jobs |= {"activeset": 1, "explore": len(stages.walks(config)), "choose": 1, "label": 1}
+        walks, calculations = len(stages.walks(config)), stages.label_jobs(config)
+        jobs |= {"activeset": 1, "explore": walks, "choose": 1, "calculate": calculations, "label": 1}
     return RunReport(size, estimate_time(size, threads, speed), estimate_fit_memory(config, size, threads).total, jobs)
 
 

@@ -14,6 +14,7 @@ from acefit.config.model import Config
 RUN = "results/{run}"
 FIT = f"{RUN}/fit/step-{{step}}/cycle-{{cycle}}"
 SELECT = f"{RUN}/select/step-{{step}}"
+CALCULATED = f"{RUN}/calculate/job-{{job}}-of-{{jobs}}"
 DATASET = "results/shared/dataset-{dataset}"
 NEIGHBORLISTS = f"{DATASET}/neighborlists-{{cutoff}}"
 SHARD = f"{NEIGHBORLISTS}/shard-{{shard}}-of-{{shards}}.parquet"
@@ -53,7 +54,7 @@ class Place(NamedTuple):
         return cls(root, run, shared(config))
 
     def path(self, pattern: str, **wildcards: int) -> Path:
-        """File of a pattern; numbers of steps and cycles get two digits, those of shards three."""
+        """File of a pattern; numbers of steps, cycles and jobs get two digits, those of shards three."""
         texts = {name: f"{number:03d}" if name == "shard" else f"{number:02d}" for name, number in wildcards.items()}
         return self.root / pattern.format(run=self.run, **self.names, **texts)
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from acefit.config.model import Config
 from acefit.config.runs import COMPARISON, Runs
-from acefit.config.stages import walks
+from acefit.config.stages import label_jobs, walks
 from acefit.errors import AcefitError
 from acefit.files import read_yaml
 from acefit.fit.recorder import TEXT_FILES
 from acefit.fit.run import LOG_FILE
-from acefit.pipeline.folders import DATASET, FIT, RUN, SELECT, SPLIT, WEIGHTS, Place
+from acefit.pipeline.folders import CALCULATED, DATASET, FIT, RUN, SELECT, SPLIT, WEIGHTS, Place
 from acefit.pipeline.staleness import Planned
 from acefit.steps.fit import RUNNING
 from acefit.untrusted import check_regular
@@ -146,13 +146,15 @@ def _round_jobs(place: Place, config: Config) -> dict[str, list[list[Path]]]:
     """What a round of active learning does after its fit; the last one does nothing."""
     if config.active is None or len(config.labelled) == config.active.rounds:
         return {}
-    tables = ("structures.parquet", "atoms.parquet")
+    tables, n_jobs = ("structures.parquet", "atoms.parquet"), label_jobs(config)
     return {
         "activeset": [[place.path(f"{RUN}/active/active_set.asi")]],
         "explore": [
             [place.path(f"{RUN}/explore/walk-{number:02d}/{name}") for name in tables] for number in range(len(walks(config)))
         ],
-        **{stage: [[place.path(f"{RUN}/{stage}/{name}") for name in tables]] for stage in ("choose", "label")},
+        "choose": [[place.path(f"{RUN}/choose/{name}") for name in tables]],
+        "calculate": [[place.path(f"{CALCULATED}/{name}", job=k, jobs=n_jobs) for name in tables] for k in range(n_jobs)],
+        "label": [[place.path(f"{RUN}/label/{name}") for name in tables]],
     }
 
 

@@ -1,62 +1,50 @@
-"""Label the chosen structures of a round."""
+"""Gather the labels of a round."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from acefit.active.labelling import label_structures, load_calculator
-from acefit.artifacts import made_by
-from acefit.data.storage import Dataset, read_structures, write_dataset
-from acefit.data.structures import StructureSet
+import numpy as np
+
+from acefit.artifacts import made_by, read_arrays
+from acefit.data.storage import concatenate, read_dataset, write_dataset
+from acefit.errors import ActiveSetError
 
 log = logging.getLogger(__name__)
 
 
 def label(
     *,
-    path_to_structures: str | Path,
-    path_to_atoms: str | Path,
+    path_to_chosen_structures: str | Path,
+    paths_to_structures: Sequence[str | Path],
+    paths_to_atoms: Sequence[str | Path],
     path_to_labelled_structures: str | Path,
     path_to_labelled_atoms: str | Path,
-    path_to_results: str | Path,
-    calculator: str,
-    parameters: Mapping[str, Any],
-    folders: Sequence[str | Path] = (),
-    on_failure: str = "stop",
     code: str = "",
 ) -> None:
-    """Calculate energies, forces and stresses.
+    """Put what some jobs calculated into the order in which it was chosen, however many jobs there were.
 
     Parameters
     ----------
-    path_to_structures, path_to_atoms : dataset of chosen structures
-    path_to_labelled_structures, path_to_labelled_atoms : dataset to write; the energies are the calculator's
-    path_to_results : folder in which each result is kept, so that an interrupted job goes on
-    calculator, parameters, folders : see `acefit.active.labelling.load_calculator`
-    on_failure : ``stop`` or ``leave_out``
+    path_to_chosen_structures : table of the structures that were to be labelled
+    paths_to_structures, paths_to_atoms : what each job calculated, see `acefit.steps.calculate`
+    path_to_labelled_structures, path_to_labelled_atoms : dataset to write, maybe without structures
     code : digest of the code, for the provenance
 
     Raises
     ------
     ActiveSetError
-        If there is no such calculator, or a calculation fails.
+        If all calculations have failed.
     """
-    structures = read_structures(path_to_structures, path_to_atoms)
-    frames = [structures.to_ase(k) for k in range(structures.n_structures)]
-    settings = {"calculator": calculator, "parameters": dict(parameters)}
-    made = load_calculator(calculator, parameters, folders) if frames else None
-    found = [] if made is None else _labelled(label_structures(frames, made, path_to_results, settings, on_failure))
-    provenance = made_by("label", code, path_to_structures, path_to_atoms)
-    dataset = Dataset.from_structures(StructureSet.from_ase(found), "train", "label")
-    write_dataset(dataset, path_to_labelled_structures, path_to_labelled_atoms, provenance)
-    log.info("%d of %d structures are labelled", len(found), len(frames))
-
-
-def _labelled(result: Any) -> Any:
-    """Structures with labels; the others are named."""
-    for number, problem in result.failed:
-        log.warning("structure %d is left out: %s", number, problem)
-    return result.structures
+    n_chosen = len(read_arrays(path_to_chosen_structures, "structures")["structure"])
+    labelled = concatenate([read_dataset(*pair) for pair in zip(paths_to_structures, paths_to_atoms, strict=True)])
+    n_labelled = len(labelled.rows)
+    if n_chosen and not n_labelled:
+        raise ActiveSetError(f"all {n_chosen} calculations failed; the logs of the jobs `calculate` say why")
+    if n_chosen > n_labelled:
+        log.warning("%d of %d structures are left out, since their calculations failed", n_chosen - n_labelled, n_chosen)
+    provenance = made_by("label", code, path_to_chosen_structures)
+    write_dataset(labelled.select(np.argsort(labelled.rows)), path_to_labelled_structures, path_to_labelled_atoms, provenance)
+    log.info("%d structures are labelled", n_labelled)

@@ -65,16 +65,38 @@ def test_stages__take_what_they_need(runs):
     assert stages.exploration_files(config) == ["start.xyz"]
     assert stages.active_set_params(config) == {"full": False, "tables": False}
     assert stages.choose_params(config) == {"most": 20, "reject_above": 1000.0, "tables": False}
-    label = stages.label_params(config)
+    label = stages.calculate_params(config)
     assert (label["calculator"], label["parameters"], label["on_failure"]) == ("ase.calculators.emt.EMT", {"a": 1}, "stop")
 
 
-def test_label_params__total_energies_need_references(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("jobs", "number"), [(1, 1), (3, 3), (20, 20), (50, 20)])
+def test_label_jobs__are_no_more_than_structures_and_change_no_settings(tmp_path, monkeypatch, jobs, number):
+    monkeypatch.chdir(tmp_path)
+    config = validate_config({**COMMON, "active": {**ACTIVE, "label": {**ACTIVE["label"], "jobs": jobs}}})
+    assert stages.label_jobs(config) == number
+    assert stages.calculate_params(config) == stages.calculate_params(validate_config({**COMMON, "active": ACTIVE}))
+
+
+def test_calculate_params__move_with_the_users_own_module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside/config.yaml").write_text("name: cu\n")
+    own = {**ACTIVE, "label": {"calculator": "own.make"}}
+    config = validate_config({**COMMON, "active": own}, tmp_path / "beside/config.yaml")
+    assert stages.calculate_params(config)["source"] is None
+    (tmp_path / "beside/own.py").write_text("def make(): return 1")
+    first = stages.calculate_params(config)
+    assert first == stages.calculate_params(config)
+    (tmp_path / "beside/own.py").write_text("def make(): return 2")
+    assert first != stages.calculate_params(config)
+
+
+def test_calculate_params__total_energies_need_references(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.xyz").touch()
     config = validate_config({**COMMON, "data": {"filename": "a.xyz"}, "active": ACTIVE})
     with pytest.raises(ConfigError, match=r"gives total energies; give data\.reference_energy"):
-        stages.label_params(config)
+        stages.calculate_params(config)
 
 
 def test_stages__without_the_section_there_are_no_walks():
@@ -91,6 +113,7 @@ def test_stages__without_the_section_there_are_no_walks():
             r"active\.explore\.collect_above: 20 must not exceed stop_above = 10",
         ),
         ({"explore": {"structures": "a.xyz"}}, r"active\.explore\.temperatures"),
+        ({"label": {"calculator": "a.b", "jobs": 0}}, r"active\.label\.jobs"),
         ({"label": {"calculator": "EMT"}}, r"active\.label\.calculator"),
         ({"label": {"calculator": "a.b", "on_failure": "cry"}}, r"active\.label\.on_failure"),
         ({"roundz": 3}, "did you mean 'rounds'"),

@@ -96,11 +96,12 @@ def test_check_runs__measures_if_asked(folder):
 def test_check_runs__of_active_learning_only_the_first_round(tmp_path, monkeypatch):
     write_silicon(tmp_path)
     monkeypatch.chdir(tmp_path)
-    config = write_config(tmp_path, None, "active.yaml", "silicon.yaml")
+    config = write_config(tmp_path, {"active": {"label": {"jobs": 3}}}, "active.yaml", "silicon.yaml")
     report = check_runs(load_configuration(config), threads=2)
     assert report.problems == []
     assert list(report.runs) == ["silicon/round-00"]
-    assert report.runs["silicon/round-00"].stages["explore"] == 2
+    jobs = report.runs["silicon/round-00"].stages
+    assert (jobs["explore"], jobs["calculate"], jobs["label"]) == (2, 3, 1)
     assert "3 more rounds follow, with the data that will be labelled" in report.warnings
 
 

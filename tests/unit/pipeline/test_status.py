@@ -10,6 +10,8 @@ from acefit.pipeline.configuration import load_configuration
 from acefit.pipeline.folders import FIT
 from acefit.pipeline.staleness import Planned
 from acefit.pipeline.status import is_locked, look_at, read_last_row
+from silicon_oracle import write_silicon
+from workflow_runs import write_config
 
 
 @pytest.fixture
@@ -50,6 +52,20 @@ def test_look_at__nothing_is_there(tmp_path, run):
     found = look_at(table, folder)
     assert set(states(found).values()) == {"absent"}
     assert found.cycles == []
+
+
+def test_look_at__rounds_have_all_jobs_that_calculate_labels(tmp_path, monkeypatch):
+    write_silicon(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    table = load_configuration(write_config(tmp_path, {"active": {"label": {"jobs": 3}}}, "active.yaml", "silicon.yaml"))
+    for name in ("structures", "atoms"):
+        path = tmp_path / f"results/silicon/round-00/calculate/job-01-of-03/{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    found = {(row.run[-2:], row.stage): (row.state, row.n_done, row.n_jobs) for row in look_at(table, tmp_path).stages}
+    assert found["00", "calculate"] == ("partly", 1, 3)
+    assert found["00", "label"] == found["02", "label"] == ("absent", 0, 1)
+    assert ("03", "calculate") not in found
 
 
 def test_look_at__stale_stages_have_reasons(run):

@@ -1,55 +1,61 @@
 import numpy as np
 import pytest
-from ase.calculators.emt import EMT
 
 from acefit.data.readers import read_files
-from acefit.data.storage import read_dataset
+from acefit.data.storage import Dataset, read_dataset, write_dataset
 from acefit.data.structures import StructureSet
 from acefit.errors import ActiveSetError
 from acefit.steps.label import label
-from round_files import far_structures, write_structures
+from active_sets import alloys
+from round_files import write_structures
 
-CALCULATOR = "ase.calculators.emt.EMT"
+
+def run(folder, shares, n_chosen=4):
+    """Gather jobs that have calculated these structures."""
+    frames = alloys(4)
+    chosen = write_structures(folder, "chosen-", StructureSet.from_ase(alloys(4, labels=False)[:n_chosen]))
+    parts = []
+    for job, rows in enumerate(shares):
+        part = Dataset.from_structures(StructureSet.from_ase([frames[k] for k in rows]), "train", "label")
+        parts.append([folder / f"{job}-of-{len(shares)}-{what}.parquet" for what in ("structures", "atoms")])
+        write_dataset(Dataset(**{**vars(part), "rows": np.array(rows, dtype=np.int64)}), *parts[-1])
+    outputs = {f"path_to_labelled_{what}": folder / f"{what}.parquet" for what in ("structures", "atoms")}
+    structures, atoms = zip(*parts, strict=True)
+    label(
+        path_to_chosen_structures=chosen["path_to_structures"],
+        paths_to_structures=structures,
+        paths_to_atoms=atoms,
+        code="c",
+        **outputs,
+    )
+    return [path.read_bytes() for path in outputs.values()], read_dataset(*outputs.values())
 
 
-def run(folder, structures, calculator=CALCULATOR, **options):
-    (folder / "label").mkdir(exist_ok=True)
-    outputs = {f"path_to_labelled_{what}": folder / "label" / f"{what}.parquet" for what in ("structures", "atoms")}
-    files = write_structures(folder, "chosen-", structures)
-    label(**files, **outputs, path_to_results=folder / "results", calculator=calculator, parameters={}, code="c", **options)
-    return read_dataset(*outputs.values())
+def test_label__is_the_same_however_many_jobs_there_were(tmp_path):
+    first, labelled = run(tmp_path, [[0, 1, 2, 3]])
+    assert run(tmp_path, [[0, 3], [1], [2]])[0] == first
+    assert run(tmp_path, [[0], [1], [2], [3], []])[0] == first
+    assert labelled.rows.tolist() == [0, 1, 2, 3]
+    assert labelled.raw_energies.tolist() == [atoms.get_potential_energy() for atoms in alloys(4)]
 
 
 def test_label__writes_a_dataset_that_the_next_round_reads(tmp_path):
-    far = far_structures()
-    labelled = run(tmp_path, far)
-    atoms = far.to_ase(0)
-    atoms.calc = EMT()
-    assert labelled.raw_energies[0] == pytest.approx(atoms.get_potential_energy(force_consistent=True))
-    np.testing.assert_allclose(labelled.structures.forces[:8], atoms.get_forces(), atol=1e-12)
-    assert labelled.structures.has_stress.all()
-    again = read_files([{"path": str(tmp_path / "label/structures.parquet"), "subset": "train"}])
+    _, labelled = run(tmp_path, [[0, 2], [1, 3]])
+    again = read_files([{"path": str(tmp_path / "structures.parquet"), "subset": "train"}])
     assert np.array_equal(again.dataset.raw_energies, labelled.raw_energies)
-    assert len(list((tmp_path / "results").glob("*.json"))) == 4
+    assert np.array_equal(again.dataset.structures.forces, labelled.structures.forces)
 
 
-def test_label__of_nothing_needs_no_calculator(tmp_path):
-    assert run(tmp_path, StructureSet.from_ase([]), "absent.calculator").structures.n_structures == 0
+def test_label__warns_of_what_is_left_out(tmp_path, caplog):
+    _, labelled = run(tmp_path, [[2], [1]])
+    assert labelled.rows.tolist() == [1, 2]
+    assert "2 of 4 structures are left out, since their calculations failed" in caplog.text
 
 
-def test_label__says_what_fails(tmp_path):
-    with pytest.raises(ActiveSetError, match=r"'absent\.calculator' cannot be made"):
-        run(tmp_path, far_structures(), "absent.calculator")
+def test_label__of_nothing_is_nothing(tmp_path):
+    assert run(tmp_path, [[], []], n_chosen=0)[1].structures.n_structures == 0
 
 
-def test_label__leaves_out_what_fails_with_a_warning(tmp_path, caplog):
-    (tmp_path / "odd_calculator_for_a_test.py").write_text(
-        "from ase.calculators.emt import EMT\n"
-        "class Odd(EMT):\n"
-        "    def calculate(self, atoms=None, *args, **options):\n"
-        "        if atoms.get_volume() > 130: raise ValueError('too large')\n"
-        "        super().calculate(atoms, *args, **options)\n"
-    )
-    labelled = run(tmp_path, far_structures(), "odd_calculator_for_a_test.Odd", folders=[tmp_path], on_failure="leave_out")
-    assert labelled.structures.n_structures == 2
-    assert "structure 2 is left out: ValueError: too large" in caplog.text
+def test_label__all_failures_are_an_error(tmp_path):
+    with pytest.raises(ActiveSetError, match="all 4 calculations failed; the logs of the jobs `calculate` say why"):
+        run(tmp_path, [[], []])
