@@ -20,13 +20,19 @@ from acefit.evaluation.grouping import Layout, equal_ranges, sum_per_range, writ
 from acefit.evaluation.predict import voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.fit.layout import Pages, lay_out, slot_range
+from acefit.kernels._jit import LANES
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 N_SHARES = 64
 """Buffers for partial gradients; there may be many more blocks, and one buffer for each would take too much memory."""
+
+
+COLUMNS = 16384
+"""Entries of the gradient that one thread adds up over the shares at a time."""
 
 
 class Targets(NamedTuple):
@@ -133,6 +139,15 @@ class Batch:
         return len(self.layout.block_groups) - 1
 
     @cached_property
+    def _order(self) -> Ints:
+        """Blocks by falling work, since threads that take the long ones first end together; as they are where they are in files."""
+        if self.pages is not None:
+            return np.arange(self.n_blocks, dtype=np.int64)
+        slots = self.layout.groups.slots
+        work = LANES * np.concatenate([[0], np.cumsum(slots[:, -1] - slots[:, 0])])[self.layout.block_groups]
+        return np.argsort(-np.diff(work), kind="stable").astype(np.int64)
+
+    @cached_property
     def _gradients(self) -> Coefficients:
         """Buffers of the shares, which the kernel sets; kept, since the system takes long to hand out new memory."""
         like = self.compiled.coefficients(np.zeros(self.compiled.layout.n_parameters))
@@ -145,14 +160,14 @@ class Batch:
         stresses = voigt_stresses(sums.virials, self.structures)
         return BatchResult(sums.parts, total, sums.forces, stresses, sums.gradient)
 
-    def evaluate_blocks(self, x: Floats, blocks: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def evaluate_blocks(self, x: Floats, blocks: Ints) -> tuple[Floats, Floats]:
         """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
         # A writable copy, because a read-only view would compile a second kernel
         sums = self._run(x, np.array(blocks, dtype=np.int64), True)
         assert sums.gradient is not None
         return sums.parts, sums.gradient
 
-    def _run(self, x: Floats, blocks: NDArray[np.int64], with_gradient: bool) -> _Sums:
+    def _run(self, x: Floats, blocks: Ints, with_gradient: bool) -> _Sums:
         """Run the kernel over some blocks; predictions of the other ones are zero."""
         compiled, layout, structures = self.compiled, self.layout, self.structures
         coefficients = compiled.coefficients(x)
@@ -164,13 +179,14 @@ class Batch:
         # Threads divide the shares, which depend on the blocks only, so no sum depends on the number of threads
         n_shares = min(N_SHARES, len(blocks))
         share_start = equal_ranges(len(blocks), max(n_shares, 1))
+        order = self._order if len(blocks) == self.n_blocks == n_shares else np.arange(n_shares, dtype=np.int64)
         n = n_shares if with_gradient else 0
         gradients = Coefficients(*(part[:n] for part in self._gradients))
 
-        def run(first: int, last: int) -> None:
+        def run(turns: Ints) -> None:
             loss_and_gradient(
-                first,
-                last,
+                turns,
+                order,
                 share_start,
                 blocks,
                 compiled.shape,
@@ -189,31 +205,47 @@ class Batch:
                 gradients,
             )
 
-        def run_paged(first: int, last: int) -> None:
-            self._expect(blocks[share_start[first] : share_start[first + 1]])
-            for share in range(first, last):
-                if share + 1 < last:
-                    self._expect(blocks[share_start[share + 1] : share_start[share + 2]])
-                run(share, share + 1)
-                self._release(blocks[share_start[share] : share_start[share + 1]])
+        left = iter(range(n_shares))
 
-        run_blocks(run if self.pages is None or not n_shares else run_paged, n_shares, self.threads)
+        def run_paged(_: Ints) -> None:
+            for share in left:
+                of_share = blocks[share_start[share] : share_start[share + 1]]
+                self._expect(blocks[share_start[share + 1] : share_start[min(share + 2, n_shares)]])
+                run(np.array([share, share + 1]))
+                self._release(of_share)
+
+        run_blocks(run if self.pages is None else run_paged, n_shares, self.threads)
         gradient = None
         if with_gradient:
-            gradient = compiled.parameter_gradient(Coefficients(*(part.sum(axis=0) for part in gradients)))
+            gradient = compiled.parameter_gradient(Coefficients(*(_sum_of_shares(part, self.threads) for part in gradients)))
         return _Sums(losses[blocks].sum(axis=0), energies, forces, virials, gradient)
 
-    def _expect(self, blocks: NDArray[np.int64]) -> None:
+    def _expect(self, blocks: Ints) -> None:
         """Have the slots of some blocks read, while other work is done."""
         assert self.pages is not None
         for block in blocks:
             self.pages.expect(*slot_range(self.layout, block))
 
-    def _release(self, blocks: NDArray[np.int64]) -> None:
+    def _release(self, blocks: Ints) -> None:
         """Let the memory of the slots of some blocks go."""
         assert self.pages is not None
         for block in blocks:
             self.pages.release(*slot_range(self.layout, block))
+
+
+def _sum_of_shares(shares: Floats, threads: int | None) -> Floats:
+    """Sum over the first axis, in the order of the shares; large gradients by several threads."""
+    flat, result = shares.reshape(len(shares), -1), np.empty(shares.shape[1:])
+    starts = range(0, flat.shape[1], COLUMNS)
+    left = iter(starts)
+
+    def run(_: Ints) -> None:
+        for start in left:
+            columns = slice(start, start + COLUMNS)
+            np.add.reduce(flat[:, columns], axis=0, out=result.reshape(-1)[columns])
+
+    run_blocks(run, len(starts), threads)
+    return result
 
 
 def build_batch(

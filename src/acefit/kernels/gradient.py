@@ -17,6 +17,7 @@ from acefit.kernels.energy import embed_group, evaluate_group, largest_group, ma
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, geometry_into, make_work, sums_and_tangents_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, UX, UY, UZ
+from acefit.kernels.turns import take
 from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
 Floats = NDArray[np.float64]
@@ -382,12 +383,14 @@ def add_lanes(lanes, out):
 
 @kernel
 def shares_into(
-    first_share, last_share, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
+    turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
     targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
 ):  # fmt: skip
     """The work of `loss_and_gradient` with its scratch; by itself because a driver counts references to arrays at every step."""
     with_gradient = gradients.ct.shape[0] > 0
-    for share in range(first_share, last_share):
+    turn = take(turns)
+    while turn >= 0:
+        share = order[turn]
         if with_gradient:
             gradients.ct[share] = 0.0
         for block in blocks[share_start[share] : share_start[share + 1]]:
@@ -408,12 +411,13 @@ def shares_into(
         if with_gradient:
             add_lanes(tangents.value, gradients.value[share])
             add_lanes(tangents.slope, gradients.slope[share])
+        turn = take(turns)
 
 
 @driver
 def loss_and_gradient(
-    first_share,
-    last_share,
+    turns,
+    order,
     share_start,
     blocks,
     shape,
@@ -435,7 +439,9 @@ def loss_and_gradient(
 
     Parameters
     ----------
-    first_share, last_share : range of shares to do; a share is a run of blocks that have one buffer for the gradient
+    turns : shares to take, counted in their order (see `acefit.kernels.turns`); a share is a run of blocks that have one buffer
+        for the gradient
+    order : (n_shares,) shares, first come first served
     share_start : (n_shares + 1,) range of each share in `blocks`
     blocks : blocks to do
     block_groups, block_structures : (n_blocks + 1,) ranges of groups and of structures
@@ -447,11 +453,11 @@ def loss_and_gradient(
         computed when it is empty
     """
     n = 1
-    for block in blocks[share_start[first_share] : share_start[last_share]]:
+    for block in blocks:
         n = max(n, largest_group(groups, block_groups[block], block_groups[block + 1]))
     work, lanes = make_work(shape, coefficients.value.shape[1], n), make_lanes(shape)
     tangents, owner = make_tangents(shape, work, coefficients.value), np.zeros(LANES, dtype=np.int32)
     shares_into(
-        first_share, last_share, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
+        turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
         structure, targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
     )  # fmt: skip
