@@ -335,8 +335,7 @@ def whole_calls(structures: StructureSet, state: State, layout: Layout) -> dict[
     def loss_and_gradient() -> None:
         gradient.loss_and_gradient(
             all_blocks(1), np.arange(1), share_start, blocks, *potential, layout.block_structures, offsets, layout.structure,
-            targets, slopes,
-            state.energies, state.forces, state.virials, losses, gradients,
+            targets, slopes, state.energies, state.forces, state.virials, np.zeros(n_structures), losses, gradients,
         )  # fmt: skip
 
     return {"whole evaluation": evaluation, "whole loss and gradient": loss_and_gradient}

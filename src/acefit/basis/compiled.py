@@ -15,7 +15,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array
 
 from acefit.basis.graph import ProductGraph, build_graph
 from acefit.errors import PotentialError
@@ -190,7 +190,7 @@ class Compiled:
     shape : what the kernels read
     layout : of the parameter vector
     graphs : product graph of each element
-    to_rows : sparse (n_matrix_rows * k_max, n_parameters), coefficients of the g_k in the rows of the contraction matrices
+    entries : (2, n) places in the rows of the contraction matrices, (n_matrix_rows * k_max), and in x of the coefficients of the g_k
     maps : base maps of each ordered bond
     row_ranges : rows of each ordered bond in the contraction matrices
     term_blocks : per element: its first term, place in x, number of functions of order >= 2, and of densities
@@ -200,7 +200,7 @@ class Compiled:
     shape: Shape
     layout: ParameterLayout
     graphs: tuple[ProductGraph, ...]
-    to_rows: csr_array
+    entries: NDArray[np.int64]
     maps: tuple[BaseMaps, ...]
     row_ranges: tuple[tuple[int, int], ...]
     term_blocks: tuple[tuple[int, int, int, int], ...]
@@ -211,9 +211,14 @@ class Compiled:
         return max((stop for _, stop in self.row_ranges), default=0) + contraction.ROW_BLOCK
 
     @cached_property
-    def _transposed(self) -> tuple[csc_array, list[csc_array]]:
-        """Transposes of `to_rows` and of the couplings of each element; making one takes longer than a product with it."""
-        return self.to_rows.T, [graph.couplings.T for graph in self.graphs]
+    def _transposed(self) -> list[csc_array]:
+        """Transposes of the couplings of each element; making one takes longer than a product with it."""
+        return [graph.couplings.T for graph in self.graphs]
+
+    @cached_property
+    def _k_max(self) -> int:
+        """Coefficients in a row before the base maps."""
+        return max((bond.k_max for bond in self.potential.bonds.values()), default=1)
 
     @cached_property
     def couplings(self) -> Couplings:
@@ -257,25 +262,26 @@ class Compiled:
 
     def coefficients(self, x: NDArray[np.float64]) -> Coefficients:
         """Kernel coefficients of a parameter vector."""
-        raw = (self.to_rows @ x).reshape(self.n_rows, -1)
+        raw = np.zeros((self.n_rows, self._k_max))
+        raw.reshape(-1)[self.entries[0]] = x[self.entries[1]]
         matrices = np.zeros((2, self.n_rows, self.k_width))
         for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
             for matrix, base in zip(matrices, maps, strict=True):
                 matrix[start:stop, : base.shape[1]] = raw[start:stop, : base.shape[0]] @ base
         p_max = int(self.shape.n_density.max())
         ct = np.zeros((p_max, len(self.shape.inner)))
-        for transposed, (first, offset, n_functions, p) in zip(self._transposed[1], self.term_blocks, strict=True):
+        for transposed, (first, offset, n_functions, p) in zip(self._transposed, self.term_blocks, strict=True):
             c = x[offset : offset + n_functions * p].reshape(n_functions, p)
             ct[:p, first : first + transposed.shape[0]] = (transposed @ c).T
         return Coefficients(matrices[0], matrices[1], ct)
 
     def parameter_gradient(self, slopes: Coefficients) -> NDArray[np.float64]:
         """Gradient with respect to x from that with respect to the kernels' coefficients."""
-        raw = np.zeros((self.n_rows, self.to_rows.shape[0] // self.n_rows))
+        raw = np.zeros((self.n_rows, self._k_max))
         for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
             for matrix, base in zip((slopes.value, slopes.slope), maps, strict=True):
                 raw[start:stop, : base.shape[0]] += matrix[start:stop, : base.shape[1]] @ base.T
-        gradient = np.asarray(self._transposed[0] @ raw.ravel())
+        gradient = np.bincount(self.entries[1], raw.reshape(-1)[self.entries[0]], self.layout.n_parameters)
         for graph, (first, offset, n_functions, p) in zip(self.graphs, self.term_blocks, strict=True):
             dc = graph.couplings @ slopes.ct[:p, first : first + graph.n_terms].T
             gradient[offset : offset + n_functions * p] += dc.ravel()
@@ -288,8 +294,8 @@ def _row_map(
     graphs: list[ProductGraph],
     order_one: list[list[tuple[Function, int]]],
     bonds: list[tuple[str, str]],
-) -> tuple[csr_array, list[tuple[int, int]]]:
-    """Sparse map from x to the rows of all bonds, and the range of rows of each bond; bonds begin at whole blocks of rows."""
+) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    """Entries of x in the rows of all bonds, and the range of rows of each bond; bonds begin at whole blocks of rows."""
     k_max = max((bond.k_max for bond in potential.bonds.values()), default=1)
     entries: list[tuple[int, int]] = []
     ranges, row = [], 0
@@ -312,9 +318,7 @@ def _row_map(
                 entries += [((row + q) * k_max + function.ns[0] - 1, position + q) for q in range(p)]
         row += p
         ranges.append((start, row))
-    index = np.array(entries, dtype=np.int64).reshape(-1, 2)
-    shape = ((row + contraction.ROW_BLOCK) * k_max, layout.n_parameters)
-    return csr_array((np.ones(len(index)), (index[:, 0], index[:, 1])), shape=shape), ranges
+    return np.ascontiguousarray(np.array(entries, dtype=np.int64).reshape(-1, 2).T), ranges
 
 
 def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
@@ -336,7 +340,7 @@ def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
     order_one = [[item for item in items if item[0].order == 1] for items in by_element]
     higher = [[item for item in items if item[0].order > 1] for items in by_element]
     graphs = [build_graph([function for function, _ in items]) for items in higher]
-    to_rows, ranges = _row_map(potential, layout, graphs, order_one, bonds)
+    entries, ranges = _row_map(potential, layout, graphs, order_one, bonds)
     maps = []
     for (mu_i, mu_j), (start, stop) in zip(bonds, ranges, strict=True):
         bond = potential.bond(mu_i, mu_j)
@@ -349,7 +353,7 @@ def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
     shape = _build_shape(potential, graphs, bonds, ranges, maps)
     if tables:
         shape, maps = _tabulate(potential, shape, bonds, ranges, maps)
-    return Compiled(potential, shape, layout, tuple(graphs), to_rows, tuple(maps), tuple(ranges), tuple(blocks))
+    return Compiled(potential, shape, layout, tuple(graphs), entries, tuple(maps), tuple(ranges), tuple(blocks))
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from acefit.data.pairs import Pairs, as_pairs
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, equal_ranges, sum_per_range, writable
+from acefit.evaluation.grouping import Layout, equal_ranges, writable
 from acefit.evaluation.predict import voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.fit.layout import Pages, lay_out, slot_range
@@ -80,7 +80,7 @@ class BatchResult(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """What the kernel leaves: loss parts (3,), atomic energies (A,), forces (A, 3), virials (S, 6), gradient."""
+    """What the kernel leaves: loss parts (3,), energies (S,), forces (A, 3), virials (S, 6), gradient."""
 
     parts: Floats
     energies: Floats
@@ -156,9 +156,8 @@ class Batch:
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
         sums = self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
-        total = sum_per_range(sums.energies, self.structures.offsets)
         stresses = voigt_stresses(sums.virials, self.structures)
-        return BatchResult(sums.parts, total, sums.forces, stresses, sums.gradient)
+        return BatchResult(sums.parts, sums.energies, sums.forces, stresses, sums.gradient)
 
     def evaluate_blocks(self, x: Floats, blocks: Ints) -> tuple[Floats, Floats]:
         """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
@@ -173,8 +172,8 @@ class Batch:
         coefficients = compiled.coefficients(x)
         n_atoms, n_structures = structures.n_atoms, structures.n_structures
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
-        energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
-        losses = np.zeros((self.n_blocks, 3))
+        energies, forces, virials = np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
+        atomic_energies, losses = np.zeros(n_atoms), np.zeros((self.n_blocks, 3))
         offsets = writable(structures.offsets)
         # Threads divide the shares, which depend on the blocks only, so no sum depends on the number of threads
         n_shares = min(N_SHARES, len(blocks))
@@ -198,9 +197,10 @@ class Batch:
                 layout.structure,
                 self.targets,
                 slopes,
-                energies,
+                atomic_energies,
                 forces,
                 virials,
+                energies,
                 losses,
                 gradients,
             )

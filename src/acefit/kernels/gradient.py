@@ -84,16 +84,17 @@ def make_tangents(shape, work, matrix):
 
 
 @kernel
-def residuals_into(low, high, offsets, targets, energies, forces, virials, slopes, losses):
+def residuals_into(low, high, offsets, targets, energies, forces, virials, totals, slopes, losses):
     """Weighted squared errors of the structures low..high-1 and their derivatives.
 
-    losses gets the energy, force and stress part; slopes is energy (n_structures,), force (n_atoms, 3) and virial
-    (n_structures, 3, 3).
+    totals (n_structures,) gets the energies of the structures; losses the energy, force and stress part; slopes is energy
+    (n_structures,), force (n_atoms, 3) and virial (n_structures, 3, 3).
     """
     for s in range(low, high):
         energy = 0.0
         for i in range(offsets[s], offsets[s + 1]):
             energy += energies[i]
+        totals[s] = energy
         slopes.energy[s] = 0.0
         if targets.energy_weight[s] != 0.0:
             error = energy - targets.energy[s]
@@ -384,7 +385,7 @@ def add_lanes(lanes, out):
 @kernel
 def shares_into(
     turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
-    targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
+    targets, slopes, energies, forces, virials, totals, losses, gradients, work, lanes, tangents, owner,
 ):  # fmt: skip
     """The work of `loss_and_gradient` with its scratch; by itself because a driver counts references to arrays at every step."""
     with_gradient = gradients.ct.shape[0] > 0
@@ -403,7 +404,7 @@ def shares_into(
                     owner[lane] = structure[max(groups.atoms[group, lane], 0)]
                 evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
             losses[block] = 0.0
-            residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
+            residuals_into(first, last, offsets, targets, energies, forces, virials, totals, slopes, losses[block])
             if not with_gradient:
                 continue
             for group in range(low, high):
@@ -432,6 +433,7 @@ def loss_and_gradient(
     energies,
     forces,
     virials,
+    totals,
     losses,
     gradients,
 ):
@@ -447,7 +449,7 @@ def loss_and_gradient(
     block_groups, block_structures : (n_blocks + 1,) ranges of groups and of structures
     offsets : (n_structures + 1,) first atom of each structure; structure : (n_atoms,)
     targets, slopes : see `acefit.fit.batch.Targets` and `Slopes`
-    energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6), filled
+    energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6); totals : (n_structures,) energies; all filled
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
     gradients : `Coefficients` with one more axis in front, (n_shares, ...), filled with each share's gradient; no gradient is
         computed when it is empty
@@ -459,5 +461,5 @@ def loss_and_gradient(
     tangents, owner = make_tangents(shape, work, coefficients.value), np.zeros(LANES, dtype=np.int32)
     shares_into(
         turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
-        structure, targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
+        structure, targets, slopes, energies, forces, virials, totals, losses, gradients, work, lanes, tangents, owner,
     )  # fmt: skip
