@@ -190,7 +190,7 @@ class Compiled:
     shape : what the kernels read
     layout : of the parameter vector
     graphs : product graph of each element
-    entries : (2, n) places in the rows of the contraction matrices, (n_matrix_rows * k_max), and in x of the coefficients of the g_k
+    entries : (2, n) places of the coefficients of the g_k in the rows of the contraction matrices, (n_matrix_rows * k_max), and in x
     maps : base maps of each ordered bond
     row_ranges : rows of each ordered bond in the contraction matrices
     term_blocks : per element: its first term, place in x, number of functions of order >= 2, and of densities

@@ -140,7 +140,7 @@ class Batch:
 
     @cached_property
     def _order(self) -> Ints:
-        """Blocks by falling work, since threads that take the long ones first end together; as they are where they are in files."""
+        """Blocks by falling work, since threads that take the long ones first end together; those in files as they come."""
         if self.pages is not None:
             return np.arange(self.n_blocks, dtype=np.int64)
         slots = self.layout.groups.slots
