@@ -17,7 +17,6 @@ from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
 from acefit.evaluation.grouping import Layout, equal_ranges, writable
-from acefit.evaluation.predict import voigt_stresses
 from acefit.evaluation.threads import run_blocks
 from acefit.fit.layout import Pages, lay_out, slot_range
 from acefit.kernels._jit import LANES
@@ -42,7 +41,7 @@ class Targets(NamedTuple):
     ----------
     energy : (S,) eV; energy_weight : (S,) of the squared error of the total energy
     force : (A, 3); force_weight : (A,)
-    stress : (S, 6) eV/Angstrom^3; stress_weight : (S,); volume : (S,) Angstrom^3
+    stress : (S, 6) eV/Angstrom^3; stress_weight : (S,); volume : (S,) Angstrom^3, NaN without a cell
     """
 
     energy: Floats
@@ -79,16 +78,6 @@ class BatchResult(NamedTuple):
     gradient: Floats | None
 
 
-class _Sums(NamedTuple):
-    """What the kernel leaves: loss parts (3,), energies (S,), forces (A, 3), virials (S, 6), gradient."""
-
-    parts: Floats
-    energies: Floats
-    forces: Floats
-    virials: Floats
-    gradient: Floats | None
-
-
 def _usable(weights: Floats, values: Floats, what: str) -> Floats:
     """Weights of the values that exist; a positive weight on a missing value is an error."""
     missing = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
@@ -98,11 +87,12 @@ def _usable(weights: Floats, values: Floats, what: str) -> Floats:
 
 
 def build_targets(structures: StructureSet, weights: Weights, factors: tuple[float, float, float]) -> Targets:
-    """Fold the factors of energy, force and stress terms into the weights; energies count per atom."""
+    """Fold the factors of energy, force and stress terms into the weights; energies count per atom, stresses if there is a cell."""
     n = np.diff(structures.offsets)
     energy = _usable(np.asarray(weights.energy, dtype=float), structures.energies, "structures")
     force = _usable(np.asarray(weights.force, dtype=float), structures.forces, "atoms")
-    stress_weight = np.asarray(weights.stress, dtype=float) if factors[2] else np.zeros(len(n))
+    has_volume = structures.volumes > 0.0
+    stress_weight = np.where(has_volume, weights.stress, 0.0) if factors[2] else np.zeros(len(n))
     stress = _usable(stress_weight, structures.stresses, "structures (stress)")
     return Targets(
         energy=np.nan_to_num(structures.energies),
@@ -111,7 +101,7 @@ def build_targets(structures: StructureSet, weights: Weights, factors: tuple[flo
         force_weight=factors[1] * force,
         stress=np.nan_to_num(structures.stresses),
         stress_weight=factors[2] * stress,
-        volume=np.where(structures.volumes > 0.0, structures.volumes, 1.0),
+        volume=np.where(has_volume, structures.volumes, np.nan),
     )
 
 
@@ -155,9 +145,7 @@ class Batch:
 
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
-        sums = self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
-        stresses = voigt_stresses(sums.virials, self.structures)
-        return BatchResult(sums.parts, sums.energies, sums.forces, stresses, sums.gradient)
+        return self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
 
     def evaluate_blocks(self, x: Floats, blocks: Ints) -> tuple[Floats, Floats]:
         """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
@@ -166,13 +154,13 @@ class Batch:
         assert sums.gradient is not None
         return sums.parts, sums.gradient
 
-    def _run(self, x: Floats, blocks: Ints, with_gradient: bool) -> _Sums:
+    def _run(self, x: Floats, blocks: Ints, with_gradient: bool) -> BatchResult:
         """Run the kernel over some blocks; predictions of the other ones are zero."""
         compiled, layout, structures = self.compiled, self.layout, self.structures
         coefficients = compiled.coefficients(x)
         n_atoms, n_structures = structures.n_atoms, structures.n_structures
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
-        energies, forces, virials = np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
+        energies, forces, stresses = np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
         atomic_energies, losses = np.zeros(n_atoms), np.zeros((self.n_blocks, 3))
         offsets = writable(structures.offsets)
         # Threads divide the shares, which depend on the blocks only, so no sum depends on the number of threads
@@ -199,7 +187,7 @@ class Batch:
                 slopes,
                 atomic_energies,
                 forces,
-                virials,
+                stresses,
                 energies,
                 losses,
                 gradients,
@@ -218,7 +206,7 @@ class Batch:
         gradient = None
         if with_gradient:
             gradient = compiled.parameter_gradient(Coefficients(*(_sum_of_shares(part, self.threads) for part in gradients)))
-        return _Sums(losses[blocks].sum(axis=0), energies, forces, virials, gradient)
+        return BatchResult(losses[blocks].sum(axis=0), energies, forces, stresses, gradient)
 
     def _expect(self, blocks: Ints) -> None:
         """Have the slots of some blocks read, while other work is done."""
@@ -235,6 +223,8 @@ class Batch:
 
 def _sum_of_shares(shares: Floats, threads: int | None) -> Floats:
     """Sum over the first axis, in the order of the shares; large gradients by several threads."""
+    if shares[0].size <= COLUMNS:
+        return np.asarray(shares.sum(axis=0))
     flat, result = shares.reshape(len(shares), -1), np.empty(shares.shape[1:])
     starts = range(0, flat.shape[1], COLUMNS)
     left = iter(starts)

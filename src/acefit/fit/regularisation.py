@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from acefit.basis.compiled import base_map, radial_kind
 from acefit.kernels import radial
+from acefit.kernels.penalties import smoothness_into
 from acefit.potential.model import Bond, Potential
 from acefit.potential.parameters import ParameterLayout
 
@@ -99,7 +100,7 @@ class BondGrid(NamedTuple):
     part : its place in the parameter vector; shape : of its crad
     multiplicity : number of ordered bonds it stands for
     factor : (n_grid,) of each point in the sums, the mean over bonds included
-    derivatives : (k_max, 3 * n_grid), values, first and second derivatives, side by side for one product with all of them
+    derivatives : (k_max, 3, n_grid), values, first and second derivatives
     """
 
     part: slice
@@ -126,10 +127,8 @@ class Regularisation:
         """S_0, S_1, S_2 and the gradient of their weighted sum."""
         values, gradient = np.zeros(3), np.zeros_like(x)
         for part, shape, _, factor, derivatives in self.grids:
-            r = x[part].reshape(-1, shape[2]) @ derivatives
-            slope = np.sign(r) * np.tile(factor, 3)
-            values += (slope * r).sum(axis=0).reshape(3, -1).sum(axis=1)
-            gradient[part] += ((slope * np.repeat(weights, len(factor))) @ derivatives.T).ravel()
+            n_rows = shape[0] * shape[1]
+            smoothness_into(x, part.start, n_rows, derivatives, factor, np.array(weights), values, gradient)
         return values, gradient
 
     def orthogonality(self, x: Floats) -> tuple[float, Floats]:
@@ -163,7 +162,7 @@ def build_regularisation(potential: Potential, layout: ParameterLayout) -> Regul
         bond = potential.bonds[a, b]
         count = 1 if a == b else 2
         factor = count / n_ordered * (grid[1] - grid[0]) / bond.rcut**2 * grid**2
-        derivatives = radial_derivatives(bond, grid).transpose(1, 0, 2).reshape(bond.k_max, -1)
+        derivatives = np.ascontiguousarray(radial_derivatives(bond, grid).transpose(1, 0, 2))
         grids.append(BondGrid(part, bond.crad.shape, count, factor, derivatives))
     has_products = any(function.order > 1 for function in layout.functions())
     return Regularisation(tuple(grids), has_products)

@@ -87,8 +87,8 @@ def make_tangents(shape, work, matrix):
 def residuals_into(low, high, offsets, targets, energies, forces, virials, totals, slopes, losses):
     """Weighted squared errors of the structures low..high-1 and their derivatives.
 
-    totals (n_structures,) gets the energies of the structures; losses the energy, force and stress part; slopes is energy
-    (n_structures,), force (n_atoms, 3) and virial (n_structures, 3, 3).
+    totals (n_structures,) gets the energies of the structures, and virials become stresses; losses the energy, force and stress
+    part; slopes is energy (n_structures,), force (n_atoms, 3) and virial (n_structures, 3, 3).
     """
     for s in range(low, high):
         energy = 0.0
@@ -109,13 +109,14 @@ def residuals_into(low, high, offsets, targets, energies, forces, virials, total
                     slopes.force[i, axis] = 2.0 * targets.force_weight[i] * error
                     losses[1] += targets.force_weight[i] * error * error
         slopes.virial[s] = 0.0
+        for k in range(6):
+            virials[s, k] /= targets.volume[s]
         if targets.stress_weight[s] != 0.0:
-            volume = targets.volume[s]
             for k in range(6):
                 a = k if k < 3 else (1 if k == 3 else 0)
                 b = k if k < 3 else (1 if k == 5 else 2)
-                error = virials[s, k] / volume - targets.stress[s, k]
-                slopes.virial[s, a, b] = 2.0 * targets.stress_weight[s] * error / volume
+                error = virials[s, k] - targets.stress[s, k]
+                slopes.virial[s, a, b] = 2.0 * targets.stress_weight[s] * error / targets.volume[s]
                 slopes.virial[s, b, a] = slopes.virial[s, a, b]
                 losses[2] += (1.0 if k < 3 else 2.0) * targets.stress_weight[s] * error * error
 
@@ -449,7 +450,8 @@ def loss_and_gradient(
     block_groups, block_structures : (n_blocks + 1,) ranges of groups and of structures
     offsets : (n_structures + 1,) first atom of each structure; structure : (n_atoms,)
     targets, slopes : see `acefit.fit.batch.Targets` and `Slopes`
-    energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6); totals : (n_structures,) energies; all filled
+    energies : (n_atoms,); forces : (n_atoms, 3); totals : (n_structures,) energies; all filled
+    virials : (n_structures, 6) filled with stresses, which are NaN where there is no volume
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
     gradients : `Coefficients` with one more axis in front, (n_shares, ...), filled with each share's gradient; no gradient is
         computed when it is empty

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import config as _config
+from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from acefit.kernels._jit import kernel
+
+config: Any = _config
 
 _LOCK = threading.Lock()
 
@@ -19,24 +22,24 @@ def all_blocks(n_blocks: int) -> np.ndarray:
     return np.array([0, n_blocks], dtype=np.int64)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _next(typingctx: Any, turns: Any) -> Any:
+def _fetch(typingctx, turns):
     """Entry 0 of turns, which is increased by one in the same step, whatever other threads do."""
 
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    def generate(context, builder, sig, args):
         pointer = make_array(sig.args[0])(context, builder, args[0]).data
         return builder.atomic_rmw("add", pointer, ir.Constant(ir.IntType(64), 1), "monotonic")
 
     return types.int64(turns), generate
 
 
-if config.DISABLE_JIT:  # type: ignore[attr-defined]
+def _fetch_under_lock(turns):
+    """The same in Python."""
+    with _LOCK:
+        turns[0] += 1
+        return int(turns[0]) - 1
 
-    def _next(turns: np.ndarray) -> int:
-        """The same under a lock."""
-        with _LOCK:
-            turns[0] += 1
-            return int(turns[0]) - 1
+
+_next: Any = _fetch_under_lock if config.DISABLE_JIT else intrinsic(_fetch)
 
 
 @kernel
