@@ -87,7 +87,7 @@ def _usable(weights: Floats, values: Floats, what: str) -> Floats:
 
 
 def build_targets(structures: StructureSet, weights: Weights, factors: tuple[float, float, float]) -> Targets:
-    """Fold the factors of energy, force and stress terms into the weights; energies count per atom, stresses if there is a cell."""
+    """Fold the factors of energy, force and stress terms into the weights; energies count per atom, stresses with a cell."""
     n = np.diff(structures.offsets)
     energy = _usable(np.asarray(weights.energy, dtype=float), structures.energies, "structures")
     force = _usable(np.asarray(weights.force, dtype=float), structures.forces, "atoms")
