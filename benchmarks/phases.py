@@ -32,6 +32,7 @@ from acefit.kernels._jit import LANES
 from acefit.kernels.contraction import contract_into, outer_products_into
 from acefit.kernels.harmonics import along_into, harmonics_into
 from acefit.kernels.model import Coefficients
+from acefit.kernels.turns import all_blocks
 from measure_evaluation import shape_names
 from measuring import Options, Row, seconds, summary
 from operations import evaluation_operations, gradient_operations
@@ -329,12 +330,12 @@ def whole_calls(structures: StructureSet, state: State, layout: Layout) -> dict[
     potential = (state.shape, state.coefficients, state.groups, layout.block_groups)
 
     def evaluation() -> None:
-        energy.evaluate(0, n_blocks, *potential, layout.block_buffer, state.energies, forces, virials)
+        energy.evaluate(all_blocks(n_blocks), *potential, layout.block_buffer, state.energies, forces, virials)
 
     def loss_and_gradient() -> None:
         gradient.loss_and_gradient(
-            0, 1, share_start, blocks, *potential, layout.block_structures, offsets, layout.structure, targets, slopes,
-            state.energies, state.forces, state.virials, losses, gradients,
+            all_blocks(1), np.arange(1), share_start, blocks, *potential, layout.block_structures, offsets, layout.structure,
+            targets, slopes, state.energies, state.forces, state.virials, np.zeros(n_structures), losses, gradients,
         )  # fmt: skip
 
     return {"whole evaluation": evaluation, "whole loss and gradient": loss_and_gradient}

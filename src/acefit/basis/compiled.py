@@ -15,7 +15,6 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
 
 from acefit.basis.graph import ProductGraph, build_graph
 from acefit.errors import PotentialError
@@ -23,6 +22,7 @@ from acefit.kernels import contraction, radial
 from acefit.kernels._jit import LANES
 from acefit.kernels.core import pair_core, zbl_screened
 from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
+from acefit.kernels.expansion import Expansion, expand_into, gather_into
 from acefit.kernels.harmonics import harmonics_tables
 from acefit.kernels.model import Coefficients, Shape
 from acefit.kernels.projections import Couplings
@@ -190,20 +190,20 @@ class Compiled:
     shape : what the kernels read
     layout : of the parameter vector
     graphs : product graph of each element
-    to_rows : sparse (n_matrix_rows * k_max, n_parameters), coefficients of the g_k in the rows of the contraction matrices
+    entries : (2, n) places of coefficients of the g_k in the rows of the contraction matrices, (n_matrix_rows * k_max), and in x
     maps : base maps of each ordered bond
     row_ranges : rows of each ordered bond in the contraction matrices
-    term_blocks : per element: its first term, place in x, number of functions of order >= 2, and of densities
+    term_blocks : per element: its first term, place in x of its functions of order >= 2, and number of densities
     """
 
     potential: Potential
     shape: Shape
     layout: ParameterLayout
     graphs: tuple[ProductGraph, ...]
-    to_rows: csr_array
+    entries: NDArray[np.int64]
     maps: tuple[BaseMaps, ...]
     row_ranges: tuple[tuple[int, int], ...]
-    term_blocks: tuple[tuple[int, int, int, int], ...]
+    term_blocks: tuple[tuple[int, int, int], ...]
 
     @property
     def n_rows(self) -> int:
@@ -211,9 +211,17 @@ class Compiled:
         return max((stop for _, stop in self.row_ranges), default=0) + contraction.ROW_BLOCK
 
     @cached_property
-    def _transposed(self) -> tuple[csc_array, list[csc_array]]:
-        """Transposes of `to_rows` and of the couplings of each element; making one takes longer than a product with it."""
-        return self.to_rows.T, [graph.couplings.T for graph in self.graphs]
+    def _expansion(self) -> Expansion:
+        """The linear map in the form of the kernels."""
+        k_max = max((bond.k_max for bond in self.potential.bonds.values()), default=1)
+        source = np.full((self.n_rows, k_max), -1, dtype=np.int64)
+        source.flat[self.entries[0]] = self.entries[1]
+        maps = np.zeros((2, len(self.maps), k_max, self.k_width))
+        for b, pair in enumerate(self.maps):
+            for own, base in zip(maps[:, b], pair, strict=True):
+                own[: base.shape[0], : base.shape[1]] = base
+        places = np.array(self.term_blocks, dtype=np.int64)
+        return Expansion(source, np.array(self.row_ranges, dtype=np.int64), maps[0], maps[1], self.couplings, places)
 
     @cached_property
     def couplings(self) -> Couplings:
@@ -241,8 +249,9 @@ class Compiled:
             for column, function in enumerate(alike):
                 other = elements.index(function.elements[1])
                 value = self.maps[mu * len(elements) + other][0]
-                matrix[other, : value.shape[1], column] = value[function.ns[0] - 1]
-            result.append(matrix.reshape(-1, len(alike)))
+                if len(value):
+                    matrix[other, : value.shape[1], column] = value[function.ns[0] - 1]
+            result.append(matrix.reshape(len(elements) * self.k_width, len(alike)))
         return tuple(result)
 
     @property
@@ -257,28 +266,17 @@ class Compiled:
 
     def coefficients(self, x: NDArray[np.float64]) -> Coefficients:
         """Kernel coefficients of a parameter vector."""
-        raw = (self.to_rows @ x).reshape(self.n_rows, -1)
         matrices = np.zeros((2, self.n_rows, self.k_width))
-        for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
-            for matrix, base in zip(matrices, maps, strict=True):
-                matrix[start:stop, : base.shape[1]] = raw[start:stop, : base.shape[0]] @ base
-        p_max = int(self.shape.n_density.max())
-        ct = np.zeros((p_max, len(self.shape.inner)))
-        for transposed, (first, offset, n_functions, p) in zip(self._transposed[1], self.term_blocks, strict=True):
-            c = x[offset : offset + n_functions * p].reshape(n_functions, p)
-            ct[:p, first : first + transposed.shape[0]] = (transposed @ c).T
-        return Coefficients(matrices[0], matrices[1], ct)
+        ct = np.zeros((int(self.shape.n_density.max()), len(self.shape.inner)))
+        result = Coefficients(matrices[0], matrices[1], ct)
+        # a copy, because a read-only view would compile a second kernel
+        expand_into(np.array(x, dtype=np.float64), self._expansion, result)
+        return result
 
     def parameter_gradient(self, slopes: Coefficients) -> NDArray[np.float64]:
         """Gradient with respect to x from that with respect to the kernels' coefficients."""
-        raw = np.zeros((self.n_rows, self.to_rows.shape[0] // self.n_rows))
-        for (start, stop), maps in zip(self.row_ranges, self.maps, strict=True):
-            for matrix, base in zip((slopes.value, slopes.slope), maps, strict=True):
-                raw[start:stop, : base.shape[0]] += matrix[start:stop, : base.shape[1]] @ base.T
-        gradient = np.asarray(self._transposed[0] @ raw.ravel())
-        for graph, (first, offset, n_functions, p) in zip(self.graphs, self.term_blocks, strict=True):
-            dc = graph.couplings @ slopes.ct[:p, first : first + graph.n_terms].T
-            gradient[offset : offset + n_functions * p] += dc.ravel()
+        gradient = np.zeros(self.layout.n_parameters)
+        gather_into(slopes, self._expansion, gradient)
         return gradient
 
 
@@ -288,8 +286,8 @@ def _row_map(
     graphs: list[ProductGraph],
     order_one: list[list[tuple[Function, int]]],
     bonds: list[tuple[str, str]],
-) -> tuple[csr_array, list[tuple[int, int]]]:
-    """Sparse map from x to the rows of all bonds, and the range of rows of each bond; bonds begin at whole blocks of rows."""
+) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    """Entries of x in the rows of all bonds, and the range of rows of each bond; bonds begin at whole blocks of rows."""
     k_max = max((bond.k_max for bond in potential.bonds.values()), default=1)
     entries: list[tuple[int, int]] = []
     ranges, row = [], 0
@@ -312,9 +310,7 @@ def _row_map(
                 entries += [((row + q) * k_max + function.ns[0] - 1, position + q) for q in range(p)]
         row += p
         ranges.append((start, row))
-    index = np.array(entries, dtype=np.int64).reshape(-1, 2)
-    shape = ((row + contraction.ROW_BLOCK) * k_max, layout.n_parameters)
-    return csr_array((np.ones(len(index)), (index[:, 0], index[:, 1])), shape=shape), ranges
+    return np.ascontiguousarray(np.array(entries, dtype=np.int64).reshape(-1, 2).T), ranges
 
 
 def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
@@ -336,7 +332,7 @@ def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
     order_one = [[item for item in items if item[0].order == 1] for items in by_element]
     higher = [[item for item in items if item[0].order > 1] for items in by_element]
     graphs = [build_graph([function for function, _ in items]) for items in higher]
-    to_rows, ranges = _row_map(potential, layout, graphs, order_one, bonds)
+    entries, ranges = _row_map(potential, layout, graphs, order_one, bonds)
     maps = []
     for (mu_i, mu_j), (start, stop) in zip(bonds, ranges, strict=True):
         bond = potential.bond(mu_i, mu_j)
@@ -345,11 +341,11 @@ def compile_potential(potential: Potential, tables: bool = False) -> Compiled:
     blocks = []
     for element, items, first in zip(elements, higher, term_starts[:-1], strict=True):
         p = potential.embeddings[element].ndensity
-        blocks.append((int(first), items[0][1] if items else 0, len(items), p))
+        blocks.append((int(first), items[0][1] if items else 0, p))
     shape = _build_shape(potential, graphs, bonds, ranges, maps)
     if tables:
         shape, maps = _tabulate(potential, shape, bonds, ranges, maps)
-    return Compiled(potential, shape, layout, tuple(graphs), to_rows, tuple(maps), tuple(ranges), tuple(blocks))
+    return Compiled(potential, shape, layout, tuple(graphs), entries, tuple(maps), tuple(ranges), tuple(blocks))
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:

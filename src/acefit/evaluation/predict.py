@@ -140,10 +140,9 @@ def predict_layout(
     energies = np.zeros(n_atoms)
     forces, atomic_virials = np.zeros((layout.n_buffers, n_atoms, 3)), np.zeros((n_atoms, 6))
 
-    def run(first: int, last: int) -> None:
+    def run(turns: NDArray[np.int64]) -> None:
         evaluate(
-            first,
-            last,
+            turns,
             shape,
             coefficients,
             layout.groups,
@@ -230,10 +229,8 @@ def project_layout(
     base = np.zeros((n_atoms, shape.n_elements * compiled.k_width))
     rho, slope, cut = np.zeros((n_atoms, p_max)), np.zeros((n_atoms, p_max)), np.zeros((n_atoms, 1))
 
-    def run(first: int, last: int) -> None:
-        project(
-            first, last, shape, coefficients, couplings, layout.groups, layout.block_groups, table, base, rho, slope, cut
-        )  # fmt: skip
+    def run(turns: NDArray[np.int64]) -> None:
+        project(turns, shape, coefficients, couplings, layout.groups, layout.block_groups, table, base, rho, slope, cut)
 
     run_blocks(run, len(layout.block_buffer), threads)
     elements = element_indices(compiled.potential, structures.numbers)

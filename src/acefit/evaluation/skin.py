@@ -82,11 +82,10 @@ class SkinLayout:
 
     def _move(self, positions: NDArray[np.float64], threads: int | None) -> None:
         groups, starts = self._layout.groups, self._layout.block_groups
-        shortest = np.full(len(starts), np.inf)
+        shortest = np.full(len(starts) - 1, np.inf)
 
-        def run(first: int, last: int) -> None:
-            n_elements = self._compiled.shape.n_elements
-            shortest[first] = move(starts[first], starts[last], n_elements, groups, positions, self._offsets)
+        def run(turns: NDArray[np.int64]) -> None:
+            move(turns, self._compiled.shape.n_elements, groups, starts, positions, self._offsets, shortest)
 
         run_blocks(run, len(starts) - 1, threads)
-        check_shortest(self._compiled, float(shortest.min()))
+        check_shortest(self._compiled, float(shortest.min(initial=np.inf)))

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
-PARTS_OF_REST = 2
-"""A range is the rest of the work divided by this and by the threads: few ranges, and short ones at the end, when all wait."""
+from acefit.kernels.turns import all_blocks
 
 
 @lru_cache(maxsize=8)
@@ -23,20 +24,10 @@ def default_threads() -> int:
     return int(numba.get_num_threads())
 
 
-def shrinking_ranges(n_blocks: int, threads: int) -> list[tuple[int, int]]:
-    """Consecutive ranges that cover all blocks, the later the shorter."""
-    ranges, first = [], 0
-    while first < n_blocks:
-        last = first + max(1, (n_blocks - first) // (PARTS_OF_REST * threads))
-        ranges.append((first, last))
-        first = last
-    return ranges
+def run_blocks(function: Callable[[NDArray[np.int64]], None], n_blocks: int, threads: int | None = None) -> None:
+    """Call function(turns) in each thread; it takes blocks from the turns until none is left (see `acefit.kernels.turns`).
 
-
-def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int | None = None) -> None:
-    """Call function(first, last) for consecutive ranges that cover all blocks.
-
-    The ranges depend on the number of threads; what is computed for each block must not.
+    Which thread takes which block is left to chance; what is computed for a block must not depend on it.
 
     Raises
     ------
@@ -47,20 +38,14 @@ def run_blocks(function: Callable[[int, int], None], n_blocks: int, threads: int
         threads = default_threads()
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
-    threads = min(threads, max(n_blocks, 1))
-    if threads == 1:
-        function(0, n_blocks)
+    turns = all_blocks(n_blocks)
+    others = min(threads, max(n_blocks, 1)) - 1
+    if not others:
+        function(turns)
         return
-    ranges = iter(shrinking_ranges(n_blocks, threads))
-
-    def work() -> None:
-        # each thread takes the next range when it is ready; taking one is a single step under Python's lock
-        for first, last in ranges:
-            function(first, last)
-
-    jobs = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    jobs = [_pool(others).submit(function, turns) for _ in range(others)]
     try:
-        work()
+        function(turns)
     finally:
         wait(jobs)
     for job in jobs:

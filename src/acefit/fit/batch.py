@@ -16,17 +16,22 @@ from acefit.data.pairs import Pairs, as_pairs
 from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
-from acefit.evaluation.grouping import Layout, equal_ranges, sum_per_range, writable
-from acefit.evaluation.predict import voigt_stresses
+from acefit.evaluation.grouping import Layout, equal_ranges, writable
 from acefit.evaluation.threads import run_blocks
 from acefit.fit.layout import Pages, lay_out, slot_range
+from acefit.kernels._jit import LANES
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 N_SHARES = 64
 """Buffers for partial gradients; there may be many more blocks, and one buffer for each would take too much memory."""
+
+
+COLUMNS = 16384
+"""Entries of the gradient that one thread adds up over the shares at a time."""
 
 
 class Targets(NamedTuple):
@@ -36,7 +41,7 @@ class Targets(NamedTuple):
     ----------
     energy : (S,) eV; energy_weight : (S,) of the squared error of the total energy
     force : (A, 3); force_weight : (A,)
-    stress : (S, 6) eV/Angstrom^3; stress_weight : (S,); volume : (S,) Angstrom^3
+    stress : (S, 6) eV/Angstrom^3; stress_weight : (S,); volume : (S,) Angstrom^3, NaN without a cell
     """
 
     energy: Floats
@@ -73,16 +78,6 @@ class BatchResult(NamedTuple):
     gradient: Floats | None
 
 
-class _Sums(NamedTuple):
-    """What the kernel leaves: loss parts (3,), atomic energies (A,), forces (A, 3), virials (S, 6), gradient."""
-
-    parts: Floats
-    energies: Floats
-    forces: Floats
-    virials: Floats
-    gradient: Floats | None
-
-
 def _usable(weights: Floats, values: Floats, what: str) -> Floats:
     """Weights of the values that exist; a positive weight on a missing value is an error."""
     missing = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
@@ -92,11 +87,12 @@ def _usable(weights: Floats, values: Floats, what: str) -> Floats:
 
 
 def build_targets(structures: StructureSet, weights: Weights, factors: tuple[float, float, float]) -> Targets:
-    """Fold the factors of energy, force and stress terms into the weights; energies count per atom."""
+    """Fold the factors of energy, force and stress terms into the weights; energies count per atom, stresses with a cell."""
     n = np.diff(structures.offsets)
     energy = _usable(np.asarray(weights.energy, dtype=float), structures.energies, "structures")
     force = _usable(np.asarray(weights.force, dtype=float), structures.forces, "atoms")
-    stress_weight = np.asarray(weights.stress, dtype=float) if factors[2] else np.zeros(len(n))
+    has_volume = structures.volumes > 0.0
+    stress_weight = np.where(has_volume, weights.stress, 0.0) if factors[2] else np.zeros(len(n))
     stress = _usable(stress_weight, structures.stresses, "structures (stress)")
     return Targets(
         energy=np.nan_to_num(structures.energies),
@@ -105,7 +101,7 @@ def build_targets(structures: StructureSet, weights: Weights, factors: tuple[flo
         force_weight=factors[1] * force,
         stress=np.nan_to_num(structures.stresses),
         stress_weight=factors[2] * stress,
-        volume=np.where(structures.volumes > 0.0, structures.volumes, 1.0),
+        volume=np.where(has_volume, structures.volumes, np.nan),
     )
 
 
@@ -133,6 +129,15 @@ class Batch:
         return len(self.layout.block_groups) - 1
 
     @cached_property
+    def _order(self) -> Ints:
+        """Blocks by falling work, since threads that take the long ones first end together; those in files as they come."""
+        if self.pages is not None:
+            return np.arange(self.n_blocks, dtype=np.int64)
+        slots = self.layout.groups.slots
+        work = LANES * np.concatenate([[0], np.cumsum(slots[:, -1] - slots[:, 0])])[self.layout.block_groups]
+        return np.argsort(-np.diff(work), kind="stable").astype(np.int64)
+
+    @cached_property
     def _gradients(self) -> Coefficients:
         """Buffers of the shares, which the kernel sets; kept, since the system takes long to hand out new memory."""
         like = self.compiled.coefficients(np.zeros(self.compiled.layout.n_parameters))
@@ -140,37 +145,35 @@ class Batch:
 
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
-        sums = self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
-        total = sum_per_range(sums.energies, self.structures.offsets)
-        stresses = voigt_stresses(sums.virials, self.structures)
-        return BatchResult(sums.parts, total, sums.forces, stresses, sums.gradient)
+        return self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
 
-    def evaluate_blocks(self, x: Floats, blocks: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def evaluate_blocks(self, x: Floats, blocks: Ints) -> tuple[Floats, Floats]:
         """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
         # A writable copy, because a read-only view would compile a second kernel
         sums = self._run(x, np.array(blocks, dtype=np.int64), True)
         assert sums.gradient is not None
         return sums.parts, sums.gradient
 
-    def _run(self, x: Floats, blocks: NDArray[np.int64], with_gradient: bool) -> _Sums:
+    def _run(self, x: Floats, blocks: Ints, with_gradient: bool) -> BatchResult:
         """Run the kernel over some blocks; predictions of the other ones are zero."""
         compiled, layout, structures = self.compiled, self.layout, self.structures
         coefficients = compiled.coefficients(x)
         n_atoms, n_structures = structures.n_atoms, structures.n_structures
         slopes = Slopes(np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 3, 3)))
-        energies, forces, virials = np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
-        losses = np.zeros((self.n_blocks, 3))
+        energies, forces, stresses = np.zeros(n_structures), np.zeros((n_atoms, 3)), np.zeros((n_structures, 6))
+        atomic_energies, losses = np.zeros(n_atoms), np.zeros((self.n_blocks, 3))
         offsets = writable(structures.offsets)
         # Threads divide the shares, which depend on the blocks only, so no sum depends on the number of threads
         n_shares = min(N_SHARES, len(blocks))
         share_start = equal_ranges(len(blocks), max(n_shares, 1))
+        order = self._order if len(blocks) == self.n_blocks == n_shares else np.arange(n_shares, dtype=np.int64)
         n = n_shares if with_gradient else 0
         gradients = Coefficients(*(part[:n] for part in self._gradients))
 
-        def run(first: int, last: int) -> None:
+        def run(turns: Ints) -> None:
             loss_and_gradient(
-                first,
-                last,
+                turns,
+                order,
                 share_start,
                 blocks,
                 compiled.shape,
@@ -182,38 +185,57 @@ class Batch:
                 layout.structure,
                 self.targets,
                 slopes,
-                energies,
+                atomic_energies,
                 forces,
-                virials,
+                stresses,
+                energies,
                 losses,
                 gradients,
             )
 
-        def run_paged(first: int, last: int) -> None:
-            self._expect(blocks[share_start[first] : share_start[first + 1]])
-            for share in range(first, last):
-                if share + 1 < last:
-                    self._expect(blocks[share_start[share + 1] : share_start[share + 2]])
-                run(share, share + 1)
-                self._release(blocks[share_start[share] : share_start[share + 1]])
+        left = iter(range(n_shares))
 
-        run_blocks(run if self.pages is None or not n_shares else run_paged, n_shares, self.threads)
+        def run_paged(_: Ints) -> None:
+            for share in left:
+                of_share = blocks[share_start[share] : share_start[share + 1]]
+                self._expect(blocks[share_start[share + 1] : share_start[min(share + 2, n_shares)]])
+                run(np.array([share, share + 1]))
+                self._release(of_share)
+
+        run_blocks(run if self.pages is None else run_paged, n_shares, self.threads)
         gradient = None
         if with_gradient:
-            gradient = compiled.parameter_gradient(Coefficients(*(part.sum(axis=0) for part in gradients)))
-        return _Sums(losses[blocks].sum(axis=0), energies, forces, virials, gradient)
+            gradient = compiled.parameter_gradient(Coefficients(*(_sum_of_shares(part, self.threads) for part in gradients)))
+        return BatchResult(losses[blocks].sum(axis=0), energies, forces, stresses, gradient)
 
-    def _expect(self, blocks: NDArray[np.int64]) -> None:
+    def _expect(self, blocks: Ints) -> None:
         """Have the slots of some blocks read, while other work is done."""
         assert self.pages is not None
         for block in blocks:
             self.pages.expect(*slot_range(self.layout, block))
 
-    def _release(self, blocks: NDArray[np.int64]) -> None:
+    def _release(self, blocks: Ints) -> None:
         """Let the memory of the slots of some blocks go."""
         assert self.pages is not None
         for block in blocks:
             self.pages.release(*slot_range(self.layout, block))
+
+
+def _sum_of_shares(shares: Floats, threads: int | None) -> Floats:
+    """Sum over the first axis, in the order of the shares; large gradients by several threads."""
+    if shares[0].size <= COLUMNS:
+        return np.asarray(shares.sum(axis=0))
+    flat, result = shares.reshape(len(shares), -1), np.empty(shares.shape[1:])
+    starts = range(0, flat.shape[1], COLUMNS)
+    left = iter(starts)
+
+    def run(_: Ints) -> None:
+        for start in left:
+            columns = slice(start, start + COLUMNS)
+            np.add.reduce(flat[:, columns], axis=0, out=result.reshape(-1)[columns])
+
+    run_blocks(run, len(starts), threads)
+    return result
 
 
 def build_batch(

@@ -23,6 +23,7 @@ from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.fit.batch import build_batch
 from acefit.fit.regularisation import build_regularisation
+from acefit.kernels.penalties import norms_into
 from acefit.potential.model import Potential
 
 Floats = NDArray[np.float64]
@@ -143,10 +144,9 @@ class Loss:
     def _regularise(self, x: Floats) -> tuple[dict[str, float], Floats]:
         """Terms that depend on the parameters only, and their gradient."""
         s, n_radial = self.settings, self.layout.n_radial
-        c = x[n_radial:]
-        gradient = np.zeros_like(x)
-        terms = {"l1": s.l1 * float(np.abs(c).sum()), "l2": s.l2 * float(c @ c)}
-        gradient[n_radial:] = s.l1 * np.sign(c) + 2.0 * s.l2 * c
+        gradient, norms = np.zeros_like(x), np.zeros(2)
+        norms_into(x, n_radial, s.l1, s.l2, norms, gradient)
+        terms = {"l1": s.l1 * float(norms[0]), "l2": s.l2 * float(norms[1])}
         smooth = (s.w0, s.w1, s.w2)
         if any(smooth):
             values, slope = self._regularisation.smoothness(x, smooth)

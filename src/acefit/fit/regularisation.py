@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from acefit.basis.compiled import base_map, radial_kind
 from acefit.kernels import radial
+from acefit.kernels.penalties import smoothness_into
 from acefit.potential.model import Bond, Potential
 from acefit.potential.parameters import ParameterLayout
 
@@ -98,7 +99,8 @@ class BondGrid(NamedTuple):
     ----------
     part : its place in the parameter vector; shape : of its crad
     multiplicity : number of ordered bonds it stands for
-    factor : (n_grid,) of each point in the sums; derivatives : (3, k_max, n_grid)
+    factor : (n_grid,) of each point in the sums, the mean over bonds included
+    derivatives : (k_max, 3, n_grid), values, first and second derivatives
     """
 
     part: slice
@@ -115,24 +117,18 @@ class Regularisation:
     Attributes
     ----------
     grids : one per unordered pair
-    n_ordered : number of ordered bonds
     has_products : whether any function has order >= 2
     """
 
     grids: tuple[BondGrid, ...]
-    n_ordered: int
     has_products: bool
 
     def smoothness(self, x: Floats, weights: tuple[float, float, float]) -> tuple[Floats, Floats]:
         """S_0, S_1, S_2 and the gradient of their weighted sum."""
         values, gradient = np.zeros(3), np.zeros_like(x)
-        for part, shape, count, factor, derivatives in self.grids:
-            crad, share = x[part].reshape(-1, shape[2]), count / self.n_ordered
-            for q in range(3):
-                r = crad @ derivatives[q]
-                values[q] += share * float(np.abs(r).sum(axis=0) @ factor)
-                if weights[q]:
-                    gradient[part] += weights[q] * share * ((np.sign(r) * factor) @ derivatives[q].T).ravel()
+        for part, shape, _, factor, derivatives in self.grids:
+            n_rows = shape[0] * shape[1]
+            smoothness_into(x, part.start, n_rows, derivatives, factor, np.array(weights), values, gradient)
         return values, gradient
 
     def orthogonality(self, x: Floats) -> tuple[float, Floats]:
@@ -164,8 +160,9 @@ def build_regularisation(potential: Potential, layout: ParameterLayout) -> Regul
     grids = []
     for (a, b), part in layout.bond_slices.items():
         bond = potential.bonds[a, b]
-        factor = (grid[1] - grid[0]) / bond.rcut**2 * grid**2
         count = 1 if a == b else 2
-        grids.append(BondGrid(part, bond.crad.shape, count, factor, radial_derivatives(bond, grid)))
+        factor = count / n_ordered * (grid[1] - grid[0]) / bond.rcut**2 * grid**2
+        derivatives = np.ascontiguousarray(radial_derivatives(bond, grid).transpose(1, 0, 2))
+        grids.append(BondGrid(part, bond.crad.shape, count, factor, derivatives))
     has_products = any(function.order > 1 for function in layout.functions())
-    return Regularisation(tuple(grids), n_ordered, has_products)
+    return Regularisation(tuple(grids), has_products)

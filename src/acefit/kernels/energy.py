@@ -19,6 +19,7 @@ from acefit.kernels.embedding import embed
 from acefit.kernels.harmonics import backwards
 from acefit.kernels.pairs import atomic_base_into, make_work
 from acefit.kernels.radial import INVERSE, N_PAIR, UX, UY, UZ, R
+from acefit.kernels.turns import take
 from acefit.kernels.vectors import item, load, put, splat, store, zeros
 
 Floats = NDArray[np.float64]
@@ -360,26 +361,26 @@ def largest_group(groups, low, high):
 
 
 @kernel
-def blocks_into(
-    first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials, work, lanes
-):
+def blocks_into(turns, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials, work, lanes):
     """The work of `evaluate` with its scratch; by itself because a driver counts references to arrays at every step."""
-    for block in range(first_block, last_block):
+    block = take(turns)
+    while block >= 0:
         buffer = block_buffer[block]
         for group in range(block_groups[block], block_groups[block + 1]):
             # virials are collected by atom
             evaluate_group(
                 shape, coefficients, groups, group, work, lanes, groups.atoms[group], energies, forces[buffer], virials
             )
+        block = take(turns)
 
 
 @driver
-def evaluate(first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials):
-    """Energies, forces and virials of the groups in a range of blocks.
+def evaluate(turns, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials):
+    """Energies, forces and virials of the groups in some blocks.
 
     Parameters
     ----------
-    first_block, last_block : range of blocks
+    turns : blocks to take (see `acefit.kernels.turns`)
     shape, coefficients, groups : see `acefit.kernels.model`
     block_groups : (n_blocks + 1,) range of groups of each block
     block_buffer : (n_blocks,) buffer of each block; blocks that share one must not share structures
@@ -388,8 +389,6 @@ def evaluate(first_block, last_block, shape, coefficients, groups, block_groups,
     virials : (n_atoms, 6) added to, eV, order xx yy zz yz xz xy, sum of r_ij (x) dE_i/dr_j of each centre
     """
     k_width = coefficients.value.shape[1]
-    work = make_work(shape, k_width, largest_group(groups, block_groups[first_block], block_groups[last_block]))
+    work = make_work(shape, k_width, largest_group(groups, block_groups[0], block_groups[-1]))
     lanes = make_lanes(shape)
-    blocks_into(
-        first_block, last_block, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials, work, lanes
-    )
+    blocks_into(turns, shape, coefficients, groups, block_groups, block_buffer, energies, forces, virials, work, lanes)

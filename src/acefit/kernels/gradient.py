@@ -17,6 +17,7 @@ from acefit.kernels.energy import embed_group, evaluate_group, largest_group, ma
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, geometry_into, make_work, sums_and_tangents_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, UX, UY, UZ
+from acefit.kernels.turns import take
 from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
 Floats = NDArray[np.float64]
@@ -83,16 +84,17 @@ def make_tangents(shape, work, matrix):
 
 
 @kernel
-def residuals_into(low, high, offsets, targets, energies, forces, virials, slopes, losses):
+def residuals_into(low, high, offsets, targets, energies, forces, virials, totals, slopes, losses):
     """Weighted squared errors of the structures low..high-1 and their derivatives.
 
-    losses gets the energy, force and stress part; slopes is energy (n_structures,), force (n_atoms, 3) and virial
-    (n_structures, 3, 3).
+    totals (n_structures,) gets the energies of the structures, and virials become stresses; losses the energy, force and stress
+    part; slopes is energy (n_structures,), force (n_atoms, 3) and virial (n_structures, 3, 3).
     """
     for s in range(low, high):
         energy = 0.0
         for i in range(offsets[s], offsets[s + 1]):
             energy += energies[i]
+        totals[s] = energy
         slopes.energy[s] = 0.0
         if targets.energy_weight[s] != 0.0:
             error = energy - targets.energy[s]
@@ -107,13 +109,14 @@ def residuals_into(low, high, offsets, targets, energies, forces, virials, slope
                     slopes.force[i, axis] = 2.0 * targets.force_weight[i] * error
                     losses[1] += targets.force_weight[i] * error * error
         slopes.virial[s] = 0.0
+        for k in range(6):
+            virials[s, k] /= targets.volume[s]
         if targets.stress_weight[s] != 0.0:
-            volume = targets.volume[s]
             for k in range(6):
                 a = k if k < 3 else (1 if k == 3 else 0)
                 b = k if k < 3 else (1 if k == 5 else 2)
-                error = virials[s, k] / volume - targets.stress[s, k]
-                slopes.virial[s, a, b] = 2.0 * targets.stress_weight[s] * error / volume
+                error = virials[s, k] - targets.stress[s, k]
+                slopes.virial[s, a, b] = 2.0 * targets.stress_weight[s] * error / targets.volume[s]
                 slopes.virial[s, b, a] = slopes.virial[s, a, b]
                 losses[2] += (1.0 if k < 3 else 2.0) * targets.stress_weight[s] * error * error
 
@@ -382,12 +385,14 @@ def add_lanes(lanes, out):
 
 @kernel
 def shares_into(
-    first_share, last_share, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
-    targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
+    turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
+    targets, slopes, energies, forces, virials, totals, losses, gradients, work, lanes, tangents, owner,
 ):  # fmt: skip
     """The work of `loss_and_gradient` with its scratch; by itself because a driver counts references to arrays at every step."""
     with_gradient = gradients.ct.shape[0] > 0
-    for share in range(first_share, last_share):
+    turn = take(turns)
+    while turn >= 0:
+        share = order[turn]
         if with_gradient:
             gradients.ct[share] = 0.0
         for block in blocks[share_start[share] : share_start[share + 1]]:
@@ -400,7 +405,7 @@ def shares_into(
                     owner[lane] = structure[max(groups.atoms[group, lane], 0)]
                 evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
             losses[block] = 0.0
-            residuals_into(first, last, offsets, targets, energies, forces, virials, slopes, losses[block])
+            residuals_into(first, last, offsets, targets, energies, forces, virials, totals, slopes, losses[block])
             if not with_gradient:
                 continue
             for group in range(low, high):
@@ -408,12 +413,13 @@ def shares_into(
         if with_gradient:
             add_lanes(tangents.value, gradients.value[share])
             add_lanes(tangents.slope, gradients.slope[share])
+        turn = take(turns)
 
 
 @driver
 def loss_and_gradient(
-    first_share,
-    last_share,
+    turns,
+    order,
     share_start,
     blocks,
     shape,
@@ -428,6 +434,7 @@ def loss_and_gradient(
     energies,
     forces,
     virials,
+    totals,
     losses,
     gradients,
 ):
@@ -435,23 +442,26 @@ def loss_and_gradient(
 
     Parameters
     ----------
-    first_share, last_share : range of shares to do; a share is a run of blocks that have one buffer for the gradient
+    turns : shares to take, counted in their order (see `acefit.kernels.turns`); a share is a run of blocks that have one buffer
+        for the gradient
+    order : (n_shares,) shares, first come first served
     share_start : (n_shares + 1,) range of each share in `blocks`
     blocks : blocks to do
     block_groups, block_structures : (n_blocks + 1,) ranges of groups and of structures
     offsets : (n_structures + 1,) first atom of each structure; structure : (n_atoms,)
     targets, slopes : see `acefit.fit.batch.Targets` and `Slopes`
-    energies : (n_atoms,); forces : (n_atoms, 3); virials : (n_structures, 6), filled
+    energies : (n_atoms,); forces : (n_atoms, 3); totals : (n_structures,) energies; all filled
+    virials : (n_structures, 6) filled with stresses, which are NaN where there is no volume
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
     gradients : `Coefficients` with one more axis in front, (n_shares, ...), filled with each share's gradient; no gradient is
         computed when it is empty
     """
     n = 1
-    for block in blocks[share_start[first_share] : share_start[last_share]]:
+    for block in blocks:
         n = max(n, largest_group(groups, block_groups[block], block_groups[block + 1]))
     work, lanes = make_work(shape, coefficients.value.shape[1], n), make_lanes(shape)
     tangents, owner = make_tangents(shape, work, coefficients.value), np.zeros(LANES, dtype=np.int32)
     shares_into(
-        first_share, last_share, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
-        structure, targets, slopes, energies, forces, virials, losses, gradients, work, lanes, tangents, owner,
+        turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
+        structure, targets, slopes, energies, forces, virials, totals, losses, gradients, work, lanes, tangents, owner,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from acefit.kernels._jit import LANES, driver, kernel
 from acefit.kernels.model import Groups
+from acefit.kernels.turns import take
 from acefit.kernels.vectors import item, load, put, splat, store, where_below, zeros
 
 FAR = 1e6
@@ -139,11 +140,23 @@ def offsets_of(n_elements, groups, positions):
 
 
 @driver
-def move(first_group, last_group, n_elements, groups, positions, offsets):
-    """Recompute the vectors of all places of some groups from the positions of all atoms; returns the shortest distance."""
+def move(turns, n_elements, groups, block_groups, positions, offsets, shortest):
+    """Recompute the vectors of all places in some blocks from the positions of all atoms.
+
+    turns are the blocks to take (see `acefit.kernels.turns`); shortest (n_blocks,) gets the shortest distance of each.
+    """
     own = zeros(4)
+    block = take(turns)
+    while block >= 0:
+        shortest[block] = move_groups(block_groups[block], block_groups[block + 1], n_elements, groups, positions, offsets, own)
+        block = take(turns)
+
+
+@kernel
+def move_groups(first, last, n_elements, groups, positions, offsets, own):
+    """Recompute the vectors of the groups first..last-1; returns the shortest distance. own (4, LANES) is scratch."""
     shortest = splat(FAR * FAR)
-    for group in range(first_group, last_group):
+    for group in range(first, last):
         centres_into(groups.atoms[group], positions, own)
         for slot in range(groups.slots[group, 0], groups.slots[group, n_elements]):
             row = 3 * slot
@@ -159,4 +172,7 @@ def move(first_group, last_group, n_elements, groups, positions, offsets):
             squared = x * x + y * y + z * z
             shortest = where_below(squared, shortest, squared, shortest)
     store(own, 3, shortest)
-    return sqrt(own[3].min())
+    least = FAR * FAR
+    for lane in range(LANES):
+        least = min(least, own[3, lane])
+    return sqrt(least)

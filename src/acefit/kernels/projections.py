@@ -10,6 +10,7 @@ from acefit.kernels._jit import LANES, driver, inlined, kernel
 from acefit.kernels.energy import forward_group, largest_group, make_lanes
 from acefit.kernels.pairs import make_work
 from acefit.kernels.radial import F0, N_PAIR
+from acefit.kernels.turns import take
 from acefit.kernels.vectors import item, load, splat, store, zeros
 
 
@@ -106,21 +107,22 @@ def project_group(shape, coefficients, couplings, groups, group, work, lanes, sc
 
 
 @kernel
-def project_groups(low, high, shape, coefficients, couplings, groups, work, lanes, scratch, out):
+def project_blocks(turns, shape, coefficients, couplings, groups, block_groups, work, lanes, scratch, out):
     """The work of `project` with its scratch; by itself because a driver counts references to arrays at every step."""
-    for group in range(low, high):
-        project_group(shape, coefficients, couplings, groups, group, work, lanes, scratch, out)
+    block = take(turns)
+    while block >= 0:
+        for group in range(block_groups[block], block_groups[block + 1]):
+            project_group(shape, coefficients, couplings, groups, group, work, lanes, scratch, out)
+        block = take(turns)
 
 
 @driver
-def project(
-    first_block, last_block, shape, coefficients, couplings, groups, block_groups, values, base, rho, slope, cut
-):  # fmt: skip
-    """B functions of order >= 2, order-1 sums, densities and slopes of the atoms in a range of blocks.
+def project(turns, shape, coefficients, couplings, groups, block_groups, values, base, rho, slope, cut):
+    """B functions of order >= 2, order-1 sums, densities and slopes of the atoms in some blocks.
 
     Parameters
     ----------
-    first_block, last_block : range of blocks
+    turns : blocks to take (see `acefit.kernels.turns`)
     shape, coefficients, groups : see `acefit.kernels.model`
     couplings : Couplings
     block_groups : (n_blocks + 1,) range of groups of each block
@@ -130,8 +132,7 @@ def project(
     cut : (n_atoms, 1) filled with f_cut
     """
     k_width = coefficients.value.shape[1]
-    low, high = block_groups[first_block], block_groups[last_block]
-    work = make_work(shape, k_width, largest_group(groups, low, high))
+    work = make_work(shape, k_width, largest_group(groups, block_groups[0], block_groups[-1]))
     lanes = make_lanes(shape)
     n_terms, n_functions = 1, 1
     for mu in range(shape.n_elements):
@@ -139,4 +140,5 @@ def project(
         n_terms = max(n_terms, last - shape.term_start[shape.outer_start[mu]])
         n_functions = max(n_functions, couplings.function_start[mu + 1] - couplings.function_start[mu])
     scratch = (zeros(n_terms), zeros(n_functions), zeros(max(shape.n_elements * k_width, 1)))
-    project_groups(low, high, shape, coefficients, couplings, groups, work, lanes, scratch, (values, base, rho, slope, cut))
+    out = (values, base, rho, slope, cut)
+    project_blocks(turns, shape, coefficients, couplings, groups, block_groups, work, lanes, scratch, out)

@@ -359,4 +359,17 @@ def test_project_compiled__gives_densities_and_slopes_without_the_cut():
     assert found.slope.shape == found.rho.shape
 
 
+def test_project_compiled__needs_no_functions_of_order_one():
+    potential = random_potential(1)
+    blocks = tuple(replace(b, functions=tuple(f for f in b.functions if f.order > 1)) for b in potential.blocks)
+    without = replace(potential, blocks=blocks)
+    compiled, whole = compile_potential(without), compile_potential(potential)
+    atoms = Atoms("Al3", CLOSE.positions)
+    found, expected = (
+        project_compiled(c, c.layout.vector(), *prepared(atoms, potential.cutoff)).table for c in (compiled, whole)
+    )
+    assert found.shape[1] > 0
+    np.testing.assert_allclose(found, expected[:, -found.shape[1] :], rtol=1e-13)
+
+
 CLOSE_CU = Atoms("Al2Cu", CLOSE.positions)

@@ -2,7 +2,13 @@ import threading
 
 import pytest
 
-from acefit.evaluation.threads import default_threads, run_blocks, shrinking_ranges
+from acefit.evaluation.threads import default_threads, run_blocks
+from acefit.kernels.turns import take
+
+
+def blocks_taken(turns):
+    while (block := take(turns)) >= 0:
+        yield block
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -10,9 +16,10 @@ from acefit.evaluation.threads import default_threads, run_blocks, shrinking_ran
 def test_run_blocks__covers_every_block_once(n_blocks, threads):
     done, lock = [], threading.Lock()
 
-    def work(first, last):
-        with lock:
-            done.extend(range(first, last))
+    def work(turns):
+        for block in blocks_taken(turns):
+            with lock:
+                done.append(block)
 
     run_blocks(work, n_blocks, threads)
     assert sorted(done) == list(range(n_blocks))
@@ -20,32 +27,47 @@ def test_run_blocks__covers_every_block_once(n_blocks, threads):
 
 def test_run_blocks__uses_no_other_thread_for_one():
     names = []
-    run_blocks(lambda first, last: names.append(threading.current_thread()), 5, 1)
+    run_blocks(lambda turns: names.append(threading.current_thread()), 5, 1)
     assert names == [threading.current_thread()]
 
 
-def test_run_blocks__passes_errors_on():
-    def work(first, last):
-        raise ValueError(f"block {first}")
+def test_run_blocks__works_in_as_many_threads_as_asked_for():
+    barrier = threading.Barrier(3, timeout=60)
+    run_blocks(lambda turns: barrier.wait(), 5, 3)
 
-    with pytest.raises(ValueError, match="block 0"):
+
+def test_run_blocks__starts_no_thread_that_would_find_nothing():
+    names = []
+    run_blocks(lambda turns: names.append(threading.current_thread()), 2, 8)
+    assert len(names) == 2
+
+
+def test_run_blocks__passes_errors_on():
+    def work(turns):
+        raise ValueError(f"block {take(turns)}")
+
+    with pytest.raises(ValueError, match="block"):
         run_blocks(work, 8, 2)
+
+
+def test_run_blocks__waits_for_the_other_threads_before_it_passes_an_error_on():
+    ended = []
+
+    def work(turns):
+        if threading.current_thread() is threading.main_thread():
+            raise ValueError("here")
+        ended.extend(blocks_taken(turns))
+
+    with pytest.raises(ValueError, match="here"):
+        run_blocks(work, 1000, 2)
+    assert len(ended) == 1000
 
 
 @pytest.mark.parametrize("threads", [0, -1])
 def test_run_blocks__needs_a_thread(threads):
     with pytest.raises(ValueError, match="threads must be at least 1"):
-        run_blocks(lambda first, last: None, 5, threads)
+        run_blocks(lambda turns: None, 5, threads)
 
 
 def test_default_threads__is_positive():
     assert default_threads() >= 1
-
-
-@pytest.mark.parametrize(("n_blocks", "threads"), [(0, 2), (1, 2), (15, 2), (64, 2), (64, 16)])
-def test_shrinking_ranges__follow_each_other_and_end_with_single_blocks(n_blocks, threads):
-    ranges = shrinking_ranges(n_blocks, threads)
-    assert [k for first, last in ranges for k in range(first, last)] == list(range(n_blocks))
-    lengths = [last - first for first, last in ranges]
-    assert lengths == sorted(lengths, reverse=True)
-    assert lengths[-threads:] == [1] * min(threads, len(lengths))

@@ -60,6 +60,22 @@ def test_build_targets__stresses_do_not_matter_where_their_term_is_off(frames):
     assert not build_targets(structures, weights, (0.5, 0.5, 0.0)).stress_weight.any()
 
 
+def test_build_targets__stresses_do_not_matter_without_a_cell(frames):
+    atoms = frames[0].copy()
+    atoms.calc = type(frames[0].calc)(atoms, **frames[0].calc.results)
+    atoms.set_cell(np.zeros((3, 3)))
+    atoms.pbc = False
+    structures = StructureSet.from_ase([atoms])
+    weights = Weights(np.ones(1), np.ones(structures.n_atoms), np.ones(1))
+    compiled = compile_potential(random_potential(1))
+    batch = build_batch(compiled, structures, prepared(atoms, 4.6)[1], weights, (0.5, 0.5, 1.0))
+    found = batch.evaluate(compiled.layout.vector())
+    assert structures.has_stress.all()
+    assert found.parts[2] == 0.0
+    assert np.isnan(found.stresses).all()
+    assert np.isfinite(found.gradient).all()
+
+
 def test_evaluate__equals_the_prediction(frames):
     compiled = compile_potential(random_potential(1))
     structures, neighbors = prepared(frames, compiled.potential.cutoff)
