@@ -33,6 +33,7 @@ $(VENV)/.dev: $(VENV)/.test
 
 example: $(VENV)/.run ## fit the embedded silicon example and say where potential and report are
 	$(BIN)/snakemake --cores $(CORES)
+	@echo "report: results/silicon/report/summary.html   potential: results/silicon/potential.yaml"
 
 test: $(VENV)/.test ## run all tests
 	$(BIN)/python -m pytest

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from acefit.active.active_set import ActiveSet, function_labels, read_active_set
+from acefit.active.asi import read_asi
 from acefit.active.grade import grade_projections
 from acefit.basis.compiled import compile_potential
 from acefit.calculator import ACECalculator
@@ -118,11 +119,19 @@ def test_golden__projections_densities_and_slopes(name, mode):
             assert deviation(cut_slope, slope[:width]) < max(1e-10, 100 * limit), reference["name"]
 
 
+def active_set_file(name):
+    """Active set of another program; one that acefit wrote in its place would only be compared with itself."""
+    path = shared_path("golden", f"{name}.asi")
+    if read_asi(path).kind is not None:
+        pytest.skip(f"{path} was written by acefit, so it is no reference: bring back the original")
+    return path
+
+
 @pytest.mark.parametrize("name", GAMMA)
 def test_golden__gamma(name):
     """gamma = max_k |sum_f b_f ASI[f, k]|; active sets are so badly conditioned that only stored projections give it back."""
     potential = read_potential(shared_path("golden", f"{name}.yaml"))
-    active_set = read_active_set(shared_path("golden", f"{name}.asi"), potential)
+    active_set = read_active_set(active_set_file(name), potential)
     assert active_set.kind == "linear"
     active, data = active_set.inverses, golden(name, "tables")
     grades = grade_projections(compile_potential(potential), active_set, data.projections)
@@ -141,7 +150,7 @@ def test_golden__gamma(name):
 
 @pytest.mark.parametrize("name", GAMMA)
 def test_golden__gamma_of_the_calculator(name):
-    potential, active_set = (shared_path("golden", f"{name}.{suffix}") for suffix in ("yaml", "asi"))
+    potential, active_set = shared_path("golden", f"{name}.yaml"), active_set_file(name)
     calculator, checked = ACECalculator(potential, tables=True, active_set=active_set), 0
     for reference in read_golden(name)["structures"]:
         atoms = Atoms(reference["symbols"], reference["positions"], cell=reference["cell"], pbc=reference["pbc"])

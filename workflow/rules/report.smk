@@ -22,7 +22,7 @@ rule report:
     resources:
         mem_mb=reserve(3000),
     params:
-        settings=lambda wildcards: {"name": wildcards.run},
+        settings=lambda wildcards: stages.report_params(CONFIGS[wildcards.run], wildcards.run),
         benchmarks=measured_jobs,
         code=step_digest("report"),
     message:

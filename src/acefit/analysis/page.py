@@ -105,6 +105,11 @@ def format_paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>\n"
 
 
+def format_text(text: str) -> str:
+    """Plain text as it is, in letters of one width."""
+    return f"<pre>{html.escape(text)}</pre>\n"
+
+
 def format_warning(text: str) -> str:
     """One marked paragraph of plain text."""
     return f'<p class="warning"><strong>Warning:</strong> {html.escape(text)}</p>\n'

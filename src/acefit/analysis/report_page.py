@@ -69,12 +69,14 @@ class Background(NamedTuple):
     notes : texts on the weights and the split
     provenance : name -> value
     walls : on each pair of elements, what its energy does at short distances, and whether that is sound
+    configuration : what the user asked for, YAML
     """
 
     left_out: list[str]
     notes: list[str]
     provenance: Mapping[str, Any]
     walls: Sequence[tuple[str, bool]] = ()
+    configuration: str = ""
 
 
 def format_report(
@@ -114,6 +116,7 @@ def format_report(
                 parts.append(page.format_table(table, LABELS, TABLE_UNITS, caption))
         sections.append(page.Section(category, "".join(parts)))
     sections.append(page.Section("Not shown", page.format_list(_group_absent(absent))))
+    sections.append(page.Section("Configuration", page.format_text(background.configuration) if background.configuration else ""))
     sections.append(page.Section("Provenance", page.format_facts(background.provenance)))
     lead = (
         "Fit of an Atomic Cluster Expansion potential. Errors are predicted minus reference; energies are on the fitted scale, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
+from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_existing
 
 if TYPE_CHECKING:
     from acefit.active.active_set import ElementSummary
@@ -42,6 +42,7 @@ def activeset(
     memory: Memory = "auto",
     tables: Tables = False,
     lammps_elements: LammpsElements = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -56,8 +57,10 @@ def activeset(
     from acefit.active.memory import parse_memory
     from acefit.active.search import SearchSettings
 
+    path = output or potential.with_suffix(".asi.nonlinear" if full else ".asi")
+    refuse_existing([path], force)
     settings, limit, most = SearchSettings(tolerance, iterations, refinements), parse_limit(force_error), parse_memory(memory)
-    model, path = import_functions(potential), output or potential.with_suffix(".asi.nonlinear" if full else ".asi")
+    model = import_functions(potential)
     read = read_candidates(data, model.elements, lammps_elements.split())
     structures = select_by_query(read, query).structures
     used = None if limit is None else well_described(model, structures, limit.value)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
+from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, print_table, progress, refuse_existing
 
 LABELS = (
     "file",
@@ -50,6 +50,7 @@ def augment(
         float, typer.Option("--highest-reliable", help="Energy up to which the potential is relied on (eV/atom).")
     ] = math.inf,
     seed: Annotated[int, typer.Option(help="Of the draw of structures.")] = 42,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -64,6 +65,7 @@ def augment(
     from acefit.shortrange.output import check_name, write_augmented
 
     check_name(output)
+    refuse_existing([output], force)
     settings = AugmentSettings(n_seeds, largest_seed, shortest, step, highest, lowest, highest_reliable, gamma, n_selected, seed)
     model, known, path_to_known = read_with_active_set(potential, active_set)
     found = make(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +15,9 @@ from rich.markup import escape
 
 from acefit.cli.output import Json, Quiet, print_json, print_pairs, progress
 from acefit.errors import AcefitError
+
+if TYPE_CHECKING:
+    from acefit.data.survey import Survey
 
 Data = Annotated[list[Path] | None, typer.Argument(help="Data files; asked for if none is given.", metavar="DATA...")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Configuration to write.")]
@@ -61,6 +65,7 @@ def init(
     keys = {name: key for name, key in (("energy_key", energy_key), ("forces_key", forces_key)) if key}
     options = ReadingOptions(on_bad_structure="leave_out", energy_key=energy_key, forces_key=forces_key)
     survey = survey_data(paths, options, lambda parts: progress(parts, "Reading", quiet=quiet))
+    _check_energies(survey, paths)
     if not (as_json or quiet):
         print_pairs(_described(survey))
     proposed = propose(survey)
@@ -78,10 +83,8 @@ def init(
         cutoff=ask("Cutoff (Å)", cutoff, proposed.cutoff, float),
         weighting=ask("Weighting: energy or uniform", weighting, proposed.weighting, _weighting),
     )
-    missing = set(survey.elements) - set(choices.elements)
-    if missing:
-        raise AcefitError(f"the data have {', '.join(sorted(missing))}, which is not among the elements; add it")
-    word = ask("Name of the run", name, _plain(paths[0]), str)
+    _check_elements(survey, choices.elements)
+    word = ask("Name of the run", name, _plain(paths[0]), _run_name)
     runs = write_configuration(choices, survey, paths, output, word, keys)
     if as_json:
         print_json({"written": str(output), "data": _described(survey), "choices": vars(choices)})
@@ -108,6 +111,19 @@ def _asked(question: str, given: Any, default: Any, parse: Callable[[str], Any])
             typer.echo(f"  {error}")
 
 
+def _check_energies(survey: Survey, paths: list[Path]) -> None:
+    if not survey.n_energies + survey.n_corrected:
+        raise AcefitError(
+            f"no structure of {', '.join(map(str, paths))} has an energy; if it has another name, give --energy-key"
+        )
+
+
+def _check_elements(survey: Survey, elements: Iterable[str]) -> None:
+    missing = set(survey.elements) - set(elements)
+    if missing:
+        raise AcefitError(f"the data have {', '.join(sorted(missing))}, which is not among the elements; add it")
+
+
 def _check_target(output: Path, force: bool, ask: Ask) -> None:
     if output.is_dir():
         raise AcefitError(f"{output} is a folder; name a file, such as {output / 'input.yaml'}")
@@ -129,13 +145,23 @@ def _weighting(text: str) -> str:
     return text
 
 
+def _run_name(text: str) -> str:
+    from acefit.config.model import RUN_NAME
+
+    if not re.fullmatch(RUN_NAME, text):
+        raise AcefitError(
+            f"{text!r} cannot be the name of a run: it has letters, digits and . _ + - and begins with a letter or digit"
+        )
+    return text
+
+
 def _plain(path: Path) -> str:
     """Name of a file without its suffixes, made of what names of runs may have."""
     word = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in path.name.split(".")[0])
     return word.strip("-") or "fit"
 
 
-def _described(survey: Any) -> dict[str, Any]:
+def _described(survey: Survey) -> dict[str, Any]:
     labels = {
         "energy": survey.n_energies,
         "corrected energy": survey.n_corrected,

@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from acefit.errors import AcefitError
+
 Item = TypeVar("Item")
 
 WIDE = 200
@@ -29,6 +31,22 @@ Configuration = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")]
+
+
+Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
+
+
+def refuse_existing(paths: Iterable[Path | None], force: bool) -> None:
+    """Do not write over files that are there, unless that is wanted.
+
+    Raises
+    ------
+    AcefitError
+        If one is there.
+    """
+    for path in paths:
+        if path is not None and path.is_file() and not force:
+            raise AcefitError(f"{path} exists already; name another file, or give --force to replace it")
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from acefit.cli.output import Configuration
+from acefit.errors import AcefitError
 
 OPTIONS = "options for Snakemake"
 
@@ -34,6 +37,9 @@ def run(
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Snakemake profile: a folder, or one of acefit's (slurm, generic).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would run, and why.")] = False,
+    unlock: Annotated[
+        bool, typer.Option("--unlock", help="Unlock the folder after a run that was killed, and do nothing else.")
+    ] = False,
     print_command: Annotated[
         bool, typer.Option("--print-command", help="Print the Snakemake command instead of running it.")
     ] = False,
@@ -49,7 +55,9 @@ def run(
     from acefit.pipeline.command import replace_process, snakemake_command
     from acefit.pipeline.configuration import find_configuration
 
-    options = [*(["--dry-run"] if dry_run else []), *context.meta.get(OPTIONS, [])]
+    if not print_command and not os.access(".", os.W_OK):
+        raise AcefitError(f"{Path.cwd()} cannot be written to, but results and Snakemake's notes go there; run in another folder")
+    options = [*(["--dry-run"] if dry_run else []), *(["--unlock"] if unlock else []), *context.meta.get(OPTIONS, [])]
     command = snakemake_command(find_configuration(configuration), options, cores=cores, profile=profile)
     if print_command:
         typer.echo(shlex.join(command))

@@ -76,5 +76,5 @@ def _print(found: Any, name: str, is_single: bool) -> None:
         )
     print_table(cycles, title="fits: RMSE of energies (E, meV/atom) and force components (F, eV/Å)")
     if found.has_lock and not any(row.state == LIVE for row in found.cycles):
-        note = "Snakemake's lock is here: it is at work, or was killed; if it was: acefit run -- --unlock"
+        note = "Snakemake's lock is here: it is at work, or was killed; if it was: acefit run --unlock"
         Console(soft_wrap=True, highlight=False).print(f"[yellow]note:[/] {note}")

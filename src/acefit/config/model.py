@@ -22,6 +22,9 @@ def _name_keys(value: Any) -> Any:
     return {str(k): {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
 
 
+RUN_NAME = "[A-Za-z0-9][A-Za-z0-9._+-]*"
+"""What a run may be called: it is the name of a folder."""
+
 Changes = Annotated[dict[str, dict[str, Any]], Field(min_length=1), BeforeValidator(_name_keys)]
 Choices = Annotated[list[Any], Field(min_length=1)]
 
@@ -36,7 +39,7 @@ class Config(Section):
     sources : the input files, later ones over earlier ones
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")] | None = key(
+    name: Annotated[str, Field(pattern=f"^{RUN_NAME}$")] | None = key(
         None,
         "Name of the run and its folder in `results/`; default: that of the configuration file or its folder",
         ours=True,

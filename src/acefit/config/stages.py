@@ -376,6 +376,14 @@ def explore_params(config: Config, walk: int) -> Plain:
     return {**{key: getattr(explore, key) for key in keys}, **walks(config)[walk], "tables": config.backend.tables}
 
 
+def report_params(config: Config, name: str) -> Plain:
+    """Name of the run, and what its configuration says of the potential, the data and the fit, as text."""
+    given = config.model_dump(
+        by_alias=True, exclude_unset=True, mode="json", include={"seed", "potential", "data", "fit", "backend"}
+    )
+    return {"name": name, "configuration": yaml.safe_dump(given, sort_keys=False, allow_unicode=True, width=110)}
+
+
 def choose_params(config: Config) -> Plain:
     """How many candidates are chosen, and which are rejected."""
     active = _active(config)

@@ -73,6 +73,19 @@ def find_problems(
     return dict(sorted(problems.items()))
 
 
+def common_structures(structures: StructureSet, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the second structures that are also among the first: the same atoms and cell, in order and to 1e-5 Å."""
+    known = {_fingerprint(structures, int(s)) for s in first}
+    return np.array([s for s in second if _fingerprint(structures, int(s)) in known], dtype=np.int64)
+
+
+def _fingerprint(structures: StructureSet, s: int) -> bytes:
+    atoms = slice(structures.offsets[s], structures.offsets[s + 1])
+    # + 0.0, since -0.0 has other bytes
+    places = np.round(np.concatenate([structures.cells[s], structures.positions[atoms]]), 5) + 0.0
+    return structures.numbers[atoms].tobytes() + structures.pbc[s].tobytes() + places.tobytes()
+
+
 def _measure(vectors: NDArray[np.float64]) -> float:
     """Length (Å), area (Å^2) or volume (Å^3) spanned by 1 to 3 vectors."""
     return float(np.sqrt(max(np.linalg.det(vectors @ vectors.T), 0.0)))

@@ -234,7 +234,8 @@ def _weight(result: Selection, structures: StructureSet, rows: NDArray[np.intp],
     is_lower = np.array([result.tiers[s] == "lower" for s in rows])
     share, wanted = energy[is_lower].sum(), policy.wlow
     if wanted is not None and is_lower.all() and wanted != 1:
-        logger.warning("weighting: there is no structure in the upper tier; wlow %g is taken for 1", wanted)
+        number = "a set of 1 structure" if len(rows) == 1 else f"a set of {len(rows)} structures"
+        logger.warning("weighting: %s has none in the upper tier; for it wlow %g is taken for 1", number, wanted)
         wanted = 1.0
     if wanted is not None and 0 < share < 1:
         energy[is_lower] *= wanted / share

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +25,11 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
     "stress": ("REF_stress", "stress"),
     "virial": ("REF_virial", "virial", "virials"),
 }
+
+
+_LIKE_A_LABEL = re.compile("energ|force|stress|virial", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -94,10 +101,11 @@ def find_keys(rows: Iterable[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[s
     given = {label: name for label, name in wanted.items() if name is not None and name != "auto"}
     names = {label: (given[label],) if label in given else candidates for label, candidates in CANDIDATES.items()}
     counts: Counter[tuple[str, str]] = Counter()
-    n_rows, has_corrected = 0, False
+    n_rows, has_corrected, others = 0, False, set[str]()
     for atoms, columns in rows:
         n_rows += 1
         has_corrected = has_corrected or "energy_corrected" in columns
+        others.update(name for place in (columns, atoms.info, atoms.arrays) for name in place if _LIKE_A_LABEL.search(str(name)))
         counts.update((label, n) for label in names for n in names[label] if _lookup(atoms, columns, n) is not None)
     found: dict[str, str | None] = {}
     for label, candidates in names.items():
@@ -105,6 +113,12 @@ def find_keys(rows: Iterable[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[s
         found[label] = best if counts[label, best] else None
         if label in given and n_rows and found[label] is None and not (label == "energy" and has_corrected):
             raise DataError(f"{source}: no structure has {label} under the name {best!r}; mend data.{label}_key")
+    unusual = sorted(others - {name for candidates in CANDIDATES.values() for name in candidates} - set(given.values()))
+    if n_rows and found["energy"] is None and not has_corrected and unusual:
+        log.warning(
+            "%s: no energies under the usual names (%s); there are %s: if they are labels, name them in energy_key, forces_key",
+            source, ", ".join(CANDIDATES["energy"]), ", ".join(unusual),
+        )  # fmt: skip
     return Keys(**found)
 
 

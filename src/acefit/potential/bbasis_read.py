@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.errors import PotentialError
-from acefit.files import read_sealed
+from acefit.files import SEAL, read_sealed
 from acefit.potential.checks import check_element, check_potential, doubts
 from acefit.potential.model import NO_CORE, Block, Bond, Embedding, Function, Potential, pair_key
 from acefit.potential.yaml_text import (
@@ -97,8 +97,13 @@ def read_sealed_potential(path: str | Path) -> Potential:
 
 
 def import_potential(path: str | Path) -> Potential:
-    """Read a B-basis YAML file that somebody gives, and log what is doubtful about it (`acefit.potential.checks.doubts`)."""
+    """Read a B-basis YAML file that somebody gives, and log what is doubtful about it (`acefit.potential.checks.doubts`).
+
+    One of ours without its last line may be cut off where the text still makes sense, or was written anew by another program.
+    """
     potential = read_potential(path)
+    if "acefit_version" in potential.metadata and not read_text(Path(path)).rstrip().rpartition("\n")[2].startswith(SEAL):
+        log.warning("%s: acefit wrote it, but its last line, the seal, is missing: is the file cut off?", path)
     for doubt in doubts(potential):
         log.warning("%s: %s", path, doubt)
     return potential

@@ -38,6 +38,7 @@ def report(
     path_to_figures: str | Path,
     path_to_tables: str | Path,
     path_to_report: str | Path,
+    configuration: str = "",
 ) -> None:
     """Write all figures and tables of `acefit.analysis.catalog` and the page that shows them.
 
@@ -61,10 +62,9 @@ def report(
         Tables of the select stage, one per ladder step.
     paths_to_benchmarks : paths
         Benchmark files of the jobs, each in a folder `benchmarks` or below one; those that do not exist are left out.
-    path_to_figures, path_to_tables : path
-        Folders to write to; the names are those of `figure_file` and `table_file`.
-    path_to_report : path
-        HTML page.
+    path_to_figures, path_to_tables : folders to write to; the names are those of `figure_file` and `table_file`
+    path_to_report : HTML page to write
+    configuration : YAML to be shown
 
     Raises
     ------
@@ -81,7 +81,7 @@ def report(
     tables = _write_tables(run, reasons, Path(path_to_tables))
     figures, absent = _write_figures(run, Path(path_to_figures))
     digests = {"potential.yaml": path_to_potential, "predictions": path_to_predicted_structures}
-    background = _read_background(run, path_to_references, path_to_weight_summary, digests)
+    background = _read_background(run, path_to_references, path_to_weight_summary, digests, configuration)
     write_text(format_report(run, tables, figures, absent, background), path_to_report)
 
 
@@ -118,7 +118,7 @@ def _write_figures(run: RunData, folder: Path) -> tuple[dict[str, bytes], dict[s
 
 
 def _read_background(
-    run: RunData, references: str | Path, weight_summary: str | Path, files: dict[str, str | Path]
+    run: RunData, references: str | Path, weight_summary: str | Path, files: dict[str, str | Path], configuration: str
 ) -> Background:
     """Texts about the dataset, the weights and short distances, and where everything came from."""
     dataset, weights = read_yaml(references), read_yaml(weight_summary)
@@ -136,4 +136,5 @@ def _read_background(
     facts |= {f"folder of the {key}": str(Path(path).parent) for key, path in folders.items()}
     facts |= {f"{key}, SHA-256": file_digest(path) for key, path in files.items()}
     facts["acefit"] = __version__
-    return Background(left_out, notes, facts, [(str(wall), wall.is_sound) for wall in check_walls(run.potential)])
+    walls = [(str(wall), wall.is_sound) for wall in check_walls(run.potential)]
+    return Background(left_out, notes, facts, walls, configuration)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from acefit.artifacts import check_made_from, made_by, read_arrays
+from acefit.data.checks import common_structures
 from acefit.data.storage import Dataset, read_dataset
 from acefit.data.weighting import assign_weights, automatic_kappa
 from acefit.data.weights import Weighting, write_weights
@@ -85,6 +86,13 @@ def _summary(data: Dataset, result: Weighting) -> dict[str, Any]:
         logger.info("%s", error)
         kappa = None
     counts = Counter(result.subsets)
+    common = common_structures(data.structures, np.flatnonzero(subsets == "train"), np.flatnonzero(subsets == "test"))
+    if len(common):
+        logger.warning(
+            "%d of %d test structures are also in the training set, so that test errors say too little",
+            len(common),
+            counts["test"],
+        )
     excluded = Counter(reason for reason, subset in zip(result.reasons, result.subsets, strict=True) if subset == "excluded")
     for reason, number in excluded.items():
         logger.warning("%d structures excluded: %s", number, reason)

@@ -79,7 +79,7 @@ def broken(path, what):
         "no matrix": {},
     }
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=True, **arrays[what])
+        np.savez(file, **arrays[what])
 
 
 @pytest.mark.parametrize(

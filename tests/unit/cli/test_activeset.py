@@ -44,17 +44,17 @@ def test_activeset__options_reach_the_search(files, tmp_path):
         "activeset", *files, "--output", out, "--tolerance", 3, "--iterations", 1, "--memory", "1KB", "--refinements", 0
     )
     assert loose["file"] == str(out)
-    strict = run_json("activeset", *files, "-o", out, "-g", 1.01, "--memory", "1KB", "-r", 9)
+    strict = run_json("activeset", *files, "-o", out, "--force", "-g", 1.01, "--memory", "1KB", "-r", 9)
     assert max(row["max_gamma"] for row in strict["elements"]) <= 1.011 < max(row["max_gamma"] for row in loose["elements"])
-    tables = run_json("activeset", *files, "-o", out, "--tables")
-    analytic = run_json("activeset", *files, "-o", out)
+    tables = run_json("activeset", *files, "-o", out, "--force", "--tables")
+    analytic = run_json("activeset", *files, "-o", out, "--force")
     assert tables["elements"][0]["log_det"] != analytic["elements"][0]["log_det"]
     np.testing.assert_allclose(tables["elements"][0]["log_det"], analytic["elements"][0]["log_det"], rtol=1e-3)
 
 
 def test_activeset__leaves_out_atoms_with_large_force_errors(files):
     everything = run_json("activeset", *files, "--force-error", "none")
-    limited = run_json("activeset", *files, "--force-error", 0.1)
+    limited = run_json("activeset", *files, "--force-error", 0.1, "--force")
     assert everything["atoms_left_out"] == 0
     assert limited["atoms_left_out"] > 0
 
@@ -81,3 +81,13 @@ def test_activeset__reads_dumps(files, tmp_path):
         "ITEM: ATOMS id type x y z\n1 1 0 0 0\n2 2 2 2 0\n"
     )
     assert run_json("activeset", files[0], dump, "--lammps-elements", "Cu Al")["structures"] == 1
+
+
+def test_activeset__never_overwrites_silently(files):
+    precious = files[0].with_suffix(".asi")
+    precious.write_text("precious")
+    result = run("activeset", *files)
+    assert "p.asi exists already" in str(result.exception)
+    assert precious.read_text() == "precious"
+    assert run("activeset", *files, "--force").exit_code == 0
+    assert read_active_set(precious, small_potential()).kind == "linear"

@@ -35,15 +35,15 @@ def test_augment__options(folder):
     base = ("augment", folder / "p.yaml", "-d", folder / "data.xyz", "-o", folder / "a.pkl.gz", "--quiet", "--highest", 1e4)
     everything = run_json(*base, "--no-select", "--step", 0.2)
     assert everything["n_structures"] == everything["n_candidates"]
-    chosen = run_json(*base, "--most", 2, "--step", 0.2)
+    chosen = run_json(*base, "--force", "--most", 2, "--step", 0.2)
     assert (chosen["n_structures"], chosen["n_candidates"]) == (2, everything["n_candidates"])
     assert read_files([{"path": str(folder / "a.pkl.gz")}]).dataset.structures.n_structures == 2
-    one = run_json(*base, "--seeds", 1, "--largest", 1, "--shortest", 1.5, "--no-select", "--seed", 5, "--lowest", 1.0)
+    one = run_json(*base, "--force", "--seeds", 1, "--largest", 1, "--shortest", 1.5, "--no-select", "--seed", 5, "--lowest", 1.0)
     assert one["n_seeds"] == 1
     assert one["distances"][0] >= 1.5
     assert one["energies_per_atom"][0] >= 1.0
     assert set(one["thresholds"]) == {"Al-Al", "Al-Cu", "Cu-Cu"}
-    result = run(*base, "--highest-reliable", -1e6)
+    result = run(*base, "--force", "--highest-reliable", -1e6)
     assert isinstance(result.exception, DataError)
 
 
@@ -59,10 +59,17 @@ def test_augment__takes_an_active_set_and_its_limit(folder):
     graded = run_json(*base)
     assert graded["active_set"] == str(folder / "p.asi")
     # whatever the grade, all sizes are reliable: nothing is left to augment
-    result = run(*base, "--active-set", folder / "p.asi", "--gamma", 1e300)
+    result = run(*base, "--force", "--active-set", folder / "p.asi", "--gamma", 1e300)
     assert "none of" in str(result.exception)
 
 
 def test_augment__refuses_an_output_before_it_computes(folder):
     result = run("augment", folder / "p.yaml", "-d", folder / "absent.xyz", "-o", folder / "a.csv")
     assert "augmented data are written as" in str(result.exception)
+
+
+def test_augment__never_overwrites_silently(folder):
+    (folder / "a.xyz").write_text("precious")
+    result = run("augment", folder / "p.yaml", "-d", folder / "data.xyz", "-o", folder / "a.xyz")
+    assert "a.xyz exists already" in str(result.exception)
+    assert (folder / "a.xyz").read_text() == "precious"

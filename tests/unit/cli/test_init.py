@@ -1,4 +1,7 @@
+import numpy as np
 import pytest
+from ase.build import bulk
+from ase.io import write
 from typer.testing import CliRunner
 
 from acefit.cli.app import build_app
@@ -44,10 +47,11 @@ def test_init__takes_options(data):
 
 
 def test_init__asks(data):
-    result = answer("0.2\nXx\n\nnonsense\nauto\n50\n\nuniform\nrun-1\n", "init", data)
+    result = answer("0.2\nXx\n\nnonsense\nauto\n50\n\nuniform\nbla bla\nrun-1\n", "init", data)
     assert result.exit_code == 0, result.output
     assert "no chemical symbol" in result.output
     assert "not understood" in result.output
+    assert "'bla bla' cannot be the name of a run" in result.output
     config = load_configuration("input.yaml").configs["run-1"]
     assert (config.data.test_size, config.data.reference_energy, config.fit.weighting) == (0.2, "auto", None)
     assert config.basis.functions.number_of_functions_per_element == 50
@@ -80,3 +84,17 @@ def test_init__never_overwrites_silently(data, tmp_path):
 )
 def test_init__one_message_for_what_is_wrong(data, arguments, message):
     assert message in str(run("init", *arguments, "--yes").exception)
+
+
+def test_init__needs_energies_and_says_what_there_is_instead(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    frames = [bulk("Cu", cubic=True, a=a) for a in (3.5, 3.6, 3.7)]
+    for atoms in frames:
+        atoms.info["DFT_energy"] = -14.0
+        atoms.arrays["DFT_forces"] = np.zeros((4, 3))
+    write("keys.xyz", frames)
+    result = run("init", "keys.xyz", "--yes")
+    assert "no structure of keys.xyz has an energy; if it has another name, give --energy-key" in str(result.exception)
+    assert "there are DFT_energy, DFT_forces: if they are labels, name them in energy_key, forces_key" in caplog.text
+    assert not (tmp_path / "input.yaml").exists()
+    assert run("init", "keys.xyz", "--yes", "--energy-key", "DFT_energy", "--forces-key", "DFT_forces").exit_code == 0

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from acefit.pipeline import command
@@ -31,7 +33,7 @@ def test_run__starts_snakemake_with_the_workflow(started):
 
 def test_run__passes_on_what_stands_behind_two_dashes(started):
     run("run", "input.yaml", "--dry-run", "--", "--keep-going", "results/x/potential.yaml", "-c1")
-    run("run", "--", "--unlock")
+    run("run", "--unlock")
     assert started[0][7:] == ["--dry-run", "--keep-going", "results/x/potential.yaml", "-c1", "--configfile", "input.yaml"]
     assert started[1][-3:] == ["--unlock", "--configfile", "input.yaml"]
 
@@ -50,4 +52,11 @@ def test_run__prints_the_command(started):
 def test_run__refuses_what_it_does_not_know(started):
     assert run("run", "input.yaml", "--keep-going").exit_code == 2
     assert run("run", "input.yaml", "--cores", 0).exit_code == 2
+    assert started == []
+
+
+def test_run__needs_a_folder_to_write_to(started, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert "cannot be written to" in str(run("run").exception)
+    assert run("run", "--print-command").exit_code == 0
     assert started == []

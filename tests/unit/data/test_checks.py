@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from acefit.data.checks import find_problems
+from acefit.data.checks import common_structures, find_problems
 from acefit.data.structures import StructureSet
 
 
@@ -72,3 +72,15 @@ def test_find_problems__distance_limit_can_be_changed():
 def test_find_problems__finds_what_a_search_for_neighbours_would_not_survive(atoms, message):
     (problem,) = find_problems(StructureSet.from_ase([atoms])).values()
     assert re.search(message, problem)
+
+
+def test_common_structures__are_the_same_atoms_in_the_same_places():
+    one, other = bulk("Cu", cubic=True), bulk("Cu", cubic=True)
+    other.rattle(0.01, seed=1)
+    moved, renamed, nearly = one.copy(), one.copy(), one.copy()
+    moved.set_cell(1.01 * one.cell)
+    renamed.numbers[:] = 47
+    nearly.positions += 1e-9
+    structures = StructureSet.from_ase([one, other, moved, renamed, nearly, one])
+    assert common_structures(structures, np.array([0, 1]), np.array([2, 3, 4, 5])).tolist() == [4, 5]
+    assert common_structures(structures, np.array([], dtype=int), np.array([0])).tolist() == []

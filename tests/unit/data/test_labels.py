@@ -124,3 +124,16 @@ def test_as_numbers__does_not_unfold_lists_without_end():
     with pytest.raises(ValueError, match="nested too deep"):
         as_numbers(value)
     assert as_numbers([[[1]]]).shape == (1, 1, 1)
+
+
+def test_find_keys__names_what_looks_like_labels_where_there_are_none(caplog):
+    find(atoms_with({"DFT_energy": 1.0, "config": "a"}, {"my_force": np.zeros((2, 3))}))
+    assert (
+        "f.xyz: no energies under the usual names (REF_energy, free_energy, energy); there are DFT_energy, my_force"
+        in caplog.text
+    )
+    caplog.clear()
+    find(atoms_with({"DFT_energy": 1.0, "energy": 2.0}))
+    find(atoms_with({"DFT_energy": 1.0, "dft": 2.0}), energy="dft")
+    find(atoms_with({"config": "a"}))
+    assert caplog.text == ""

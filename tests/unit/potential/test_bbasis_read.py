@@ -1,5 +1,6 @@
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from acefit.errors import PotentialError
 from acefit.potential.bbasis_read import import_potential, parse_potential, read_potential
+from acefit.potential.bbasis_write import write_potential
 from bases import TWO_ELEMENTS
 from conftest import shared_path
 
@@ -275,6 +277,18 @@ def test_import_potential__reads_the_same_and_logs_what_is_doubtful(caplog):
     assert caplog.text == ""
     assert import_potential(TWO_ELEMENTS).n_functions == 11
     assert "two_elements.yaml: if pacemaker trained it" in caplog.text
+
+
+def test_import_potential__misses_the_last_line_of_what_acefit_wrote(tmp_path, caplog):
+    potential = replace(read_potential(TWO_ELEMENTS), metadata={"acefit_version": "0.1.0"})
+    path = tmp_path / "p.yaml"
+    write_potential(potential, path)
+    import_potential(path)
+    assert caplog.text == ""
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-2]))
+    assert import_potential(path).n_functions == potential.n_functions - 1
+    assert "p.yaml: acefit wrote it, but its last line, the seal, is missing: is the file cut off?" in caplog.text
 
 
 def test_read_potential__memory_follows_the_file_and_not_its_claims():

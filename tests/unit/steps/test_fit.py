@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from acefit.artifacts import read_frame
+from acefit.basis.expansion import build_target
+from acefit.basis.ladder import empty_basis
 from acefit.data.structures import StructureSet
 from acefit.errors import ArtifactError, FitError
 from acefit.files import read_yaml
-from acefit.potential.bbasis import read_potential
+from acefit.potential.bbasis import read_potential, write_configuration
 from acefit.potential.parameters import parameter_vector
 from acefit.steps.fit import fit
+from bases import section, shape
 from pipeline_files import SUBSETS, emt_frames, outputs, write_inputs, write_weights
 
 SECTION = {"maxiter": 6, "display_step": 4, "loss": {"kappa": "auto", "L2_coeffs": 1e-8}}
@@ -105,3 +108,13 @@ def test_fit__memory_limit_is_in_megabytes(tmp_path):
     inputs = write_inputs(tmp_path)
     with pytest.raises(FitError, match="would need about"):
         run(inputs, tmp_path / "out", max_memory=1e-3)
+
+
+def test_fit__warns_of_elements_without_atoms(fitted, tmp_path, caplog):
+    inputs, _, _ = fitted
+    target = build_target(section("Cu Ni", {"ALL": shape([3, 1], [0, 1])}))
+    write_configuration(target, tmp_path / "step-00.yaml")
+    write_configuration(empty_basis(target), tmp_path / "start.yaml")
+    paths = {"path_to_step": tmp_path / "step-00.yaml", "path_to_start": tmp_path / "start.yaml"}
+    run(inputs | paths, tmp_path / "out", {"maxiter": 1})
+    assert "no atom of the training set is Ni: nothing determines what belongs to it" in caplog.text

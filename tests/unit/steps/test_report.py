@@ -103,3 +103,11 @@ def test_report__refuses_a_broken_benchmark_file(inputs, tmp_path):
     write_text("", tmp_path / "empty.tsv")
     with pytest.raises(ArtifactError, match="is not a readable benchmark file"):
         report(**inputs | {"paths_to_benchmarks": [tmp_path / "empty.tsv"]})
+
+
+def test_report__shows_the_configuration_where_it_is_given(inputs, out, tmp_path):
+    paths = {"path_to_figures": tmp_path, "path_to_tables": tmp_path / "tables", "path_to_report": tmp_path / "summary.html"}
+    report(**inputs | paths | {"configuration": "fit:\n  loss: {kappa: 0.3} # <b>\n"})
+    text = (tmp_path / "summary.html").read_text()
+    assert "<pre>fit:\n  loss: {kappa: 0.3} # &lt;b&gt;\n</pre>" in text
+    assert "<h2>Configuration</h2>" not in (out / "summary.html").read_text()

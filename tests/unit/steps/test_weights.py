@@ -78,3 +78,13 @@ def test_weights__kappa_is_left_open_where_it_cannot_be_computed(tmp_path):
 def test_weights__refuses_a_split_of_another_dataset(tmp_path):
     with pytest.raises(ArtifactError, match="split does not belong to"):
         run(tmp_path, make_structures(), ["train"] * 5)
+
+
+def test_weights__says_that_test_structures_are_in_the_training_set(tmp_path, caplog):
+    run(tmp_path, make_structures(), ["train"] * 4 + ["test"] * 2)
+    assert "2 of 2 test structures are also in the training set, so that test errors say too little" in caplog.text
+    caplog.clear()
+    frames = [make_structures().to_ase(s) for s in range(3)]
+    frames[2].positions += 0.1
+    run(tmp_path, StructureSet.from_ase(frames), ["train", "train", "test"])
+    assert "also in the training set" not in caplog.text
