@@ -21,6 +21,8 @@ rule fit:
         f"{RUN}/benchmarks/fit/step-{{step}}-cycle-{{cycle}}.tsv"
     conda:
         "../envs/acefit.yaml"
+    # What takes longest goes before the choice among cycles, on which a single cycle does not wait
+    priority: 1
     # Of each process, if there are several
     threads: fit_threads
     resources:

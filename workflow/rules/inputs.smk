@@ -52,9 +52,12 @@ def step_file(wildcards):
 
 
 def start_potential(wildcards):
-    """What a ladder step starts from: the best of the step before."""
+    """What a ladder step starts from: the best of the step before. A single cycle is the best without waiting for the choice."""
     step, folder = int(wildcards.step), f"results/{wildcards.run}"
-    return f"{folder}/select/step-{step - 1:02d}/potential.yaml" if step else ancient(f"{folder}/basis/start.yaml")
+    if not step:
+        return ancient(f"{folder}/basis/start.yaml")
+    is_single = CONFIGS[wildcards.run].fit.fit_cycles == 1
+    return f"{folder}/{'fit' if is_single else 'select'}/step-{step - 1:02d}/{'cycle-00/' if is_single else ''}potential.yaml"
 
 
 def basis_content(wildcards):

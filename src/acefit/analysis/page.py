@@ -11,7 +11,8 @@ import pandas as pd
 
 _CSS = """
 body { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto;
-  max-width: 1150px; padding: 1.5rem 2rem 4rem; }
+  max-width: 1400px; padding: 1.5rem 2rem 4rem; }
+p { max-width: 60rem; }
 h1 { font-size: 1.7rem; margin: 0.2rem 0 0.4rem; }
 h2 { font-size: 1.3rem; margin: 2.6rem 0 0.6rem; padding-bottom: 0.25rem; border-bottom: 2px solid #0072b2; }
 h3 { font-size: 1.05rem; margin: 1.6rem 0 0.4rem; }

@@ -9,7 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from ase.data import chemical_symbols
+
 from acefit.active.labelling import load_calculator
+from acefit.artifacts import read_arrays
 from acefit.config import stages
 from acefit.config.model import Config
 from acefit.config.runs import Runs
@@ -20,6 +24,11 @@ from acefit.pipeline.folders import DATASET
 from acefit.pipeline.sizes import RunSize, TimeEstimate, estimate_fit_memory, estimate_time, measure_run, measure_speed
 from acefit.pipeline.stepwise import Run, Say, make_basis, make_dataset, make_weights
 from acefit.workflow import available_threads
+
+log = logging.getLogger(__name__)
+
+LEFT_OUT = "left out: "
+"""How the dataset stage begins what it says of structures that are not used."""
 
 MOST_STRUCTURES = 20
 """Structures that are named one by one."""
@@ -83,7 +92,10 @@ def check_runs(table: Runs, *, threads: int | None = None, measure: bool = False
                     warnings[f"{config.active.rounds} more rounds follow, with the data that will be labelled"] = None
                 say(f"{name}: sizes")
                 reports[name] = _report(run, threads or available_threads(), measure)
-    return CheckReport(list(problems), list(warnings), reports)
+    stops = any(config.data.on_bad_structure == "stop" for config in table.configs.values())
+    # where bad structures stop a run they are problems, so that nothing is left out
+    told = [text for text in warnings if not (stops and text.startswith(LEFT_OUT))]
+    return CheckReport(list(problems), told, reports)
 
 
 def _hindrances(config: Config) -> Iterator[str]:
@@ -145,8 +157,20 @@ def _read_data(run: Run, problems: list[str]) -> None:
         problems.append(f"{more + '; ' if more else ''}mend or remove them, or set data.on_bad_structure: leave_out")
 
 
+def _doubts(run: Run, size: RunSize) -> None:
+    """Warn of what a fit can be made of, but not what its user wants."""
+    present = {chemical_symbols[z] for z in np.unique(read_arrays(run.dataset()[1], "atoms")["number"])}
+    absent = sorted(set(size.elements) - present)
+    if absent:
+        log.warning("no atom of the data is %s: nothing determines what belongs to it", " or ".join(absent))
+    train, most = size.subsets.get("train"), max((step.n_parameters for step in size.steps), default=0)
+    if train and most > (labels := train.n_structures + 3 * train.n_atoms):
+        log.warning("%d parameters are fitted to at most %d energies and force components: take fewer functions", most, labels)
+
+
 def _report(run: Run, threads: int, measure: bool) -> RunReport:
     size, config = measure_run(run), run.config
+    _doubts(run, size)
     speed = measure_speed(run, size) if measure else 1.0
     jobs = {
         "dataset": 1,

@@ -2,6 +2,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import yaml
 from ase import Atoms
 from ase.io import read, write
 
@@ -113,3 +114,23 @@ def test_check_runs__calculator_and_start_of_the_exploration(tmp_path, monkeypat
     assert len(problems) == 2
     assert "begin.xyz" in problems[0]
     assert "oracle.absent" in problems[1]
+
+
+def test_check_runs__bad_structures_that_stop_a_run_are_told_once(folder):
+    frames = read("copper.xyz", ":")
+    frames[2].positions[0] = frames[2].positions[1]
+    write("copper.xyz", frames, format="extxyz")
+    assert not [text for text in check(folder).warnings if "left out" in text]
+    leave = check(folder, {"data": {"filename": "copper.xyz", "on_bad_structure": "leave_out"}})
+    assert len([text for text in leave.warnings if "left out" in text]) == 1
+
+
+def test_check_runs__warns_of_elements_without_atoms_and_of_too_many_parameters(folder):
+    assert not [text for text in check(folder).warnings if "nothing determines" in text or "take fewer" in text]
+    potential = yaml.safe_load((folder / "tiny.yaml").read_text())["potential"]
+    report = check(folder, {"potential": {**potential, "elements": ["Cu", "Ni"]}})
+    assert "no atom of the data is Ni: nothing determines what belongs to it" in report.warnings
+    one = {"data": {"filename": "copper.xyz", "test_size": None}}
+    write("copper.xyz", read("copper.xyz", ":")[:1], format="extxyz")
+    report = check(folder, one)
+    assert [text for text in report.warnings if "energies and force components: take fewer functions" in text]
