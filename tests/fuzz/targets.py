@@ -402,7 +402,15 @@ def _outputs(write: Callable[..., str]) -> Callable[[Path], list[bytes]]:
 
 
 def _stored(*names: str) -> Callable[[Path], list[bytes]]:
-    return lambda _: [(TESTS / "data" / "collect" / name).read_bytes() for name in names]
+    """Outputs of programs from the tests, decompressed."""
+
+    def samples(_: Path) -> list[bytes]:
+        contents = [(TESTS / "data" / "collect" / name).read_bytes() for name in names]
+        return [
+            gzip.decompress(content) if name.endswith(".gz") else content for name, content in zip(names, contents, strict=True)
+        ]
+
+    return samples
 
 
 TARGETS = {
@@ -424,6 +432,12 @@ TARGETS = {
         _read_output(CP2K),
         _stored("cp2k/water/cp2k.out"),
         (b" ATOMIC FORCES in [a.u.]\n", b" CELL| Vector a [angstrom]: 1E999 0 0\n", b"nan"),
+    ),
+    "output of GPAW": Target(
+        "gpaw.txt",
+        _read_output("gpaw-out"),
+        _stored("gpaw/molecule/gpaw.txt.gz", "gpaw/relax/gpaw.txt.gz"),
+        (b"Positions:\n", b"Forces in eV/Ang:\n", b"Stress tensor:\n", b"Free energy: 1e999\n", b"nan"),
     ),
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
     "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),
