@@ -433,6 +433,18 @@ TARGETS = {
         _stored("cp2k/water/cp2k.out"),
         (b" ATOMIC FORCES in [a.u.]\n", b" CELL| Vector a [angstrom]: 1E999 0 0\n", b"nan"),
     ),
+    "output of ABINIT": Target(
+        "si.abo",
+        _read_output("abinit-out"),
+        _stored("abinit/bulk/si.abo.gz", "abinit/relax/si.abo.gz"),
+        (
+            b"--- !ResultsGS\n",
+            b"...\n",
+            b"- [ 1, 2, nan, Si]\n",
+            b" cartesian coordinates (angstrom) at end:\n",
+            b"etotal : 1e999\n",
+        ),
+    ),
     "output of GPAW": Target(
         "gpaw.txt",
         _read_output("gpaw-out"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -18,7 +17,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import Bohr, GPa, Hartree, bar
 from numpy.typing import NDArray
 
-from acefit.collect.convergence import Verdict
+from acefit.collect.convergence import Outcome, Verdict
 from acefit.errors import DataError
 
 _NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
@@ -33,16 +32,9 @@ _FORCE = re.compile(rf"^\s+(?:\d+\s+\d+\s+[A-Z][a-z]?|FORCES\|\s+\d+)\s+{_THREE}
 _STRESS = re.compile(r"^ (?:STRESS\| Analytical stress tensor|STRESS TENSOR) \[(GPa|bar)\]\s*$", re.MULTILINE)
 _STRESS_ROW = re.compile(rf"^\s+(?:STRESS\|\s+)?[xyzXYZ]\s+{_THREE}\s*$")
 UNITS = {"GPa": GPa, "bar": bar}
+LATER = "their coordinates are not in the output of CP2K"
 HEADING_LINES = 4
 """Lines between a heading and its table at most."""
-
-
-class Outcome(NamedTuple):
-    """What was read: steps with their results in a calculator, number of later steps that could not be, what the output says."""
-
-    frames: list[Atoms]
-    later_steps: int
-    verdict: Verdict
 
 
 def read_cp2k(path: Path) -> Outcome:
@@ -63,12 +55,13 @@ def read_cp2k(path: Path) -> Outcome:
         len([place for place in failed if place > first or not energies]),
     )
     if not energies:
-        return Outcome([], 0, verdict)
+        return Outcome([], verdict)
     atoms = _read_structure(text, path)
     following = text[first : energies[1].start() if len(energies) > 1 else len(text)]
     results = {"energy": float(energies[0][1]) * Hartree, "free_energy": float(energies[0][1]) * Hartree}
     atoms.calc = SinglePointCalculator(atoms, **results, **_read_derivatives(following, len(atoms), path))
-    return Outcome([atoms], len(energies) - 1, verdict)
+    later = len(energies) - 1
+    return Outcome([atoms], verdict, (f"{later} later steps: {LATER}",) if later else ())
 
 
 def _read_structure(text: str, path: Path) -> Atoms:

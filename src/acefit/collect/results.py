@@ -9,12 +9,16 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from acefit.collect.convergence import Verdict, judge
-from acefit.collect.cp2k import Outcome, read_cp2k
+from acefit.collect.abinit import read_abinit
+from acefit.collect.convergence import Outcome, Verdict, judge
+from acefit.collect.cp2k import read_cp2k
 from acefit.collect.search import CP2K, Output, plain_file
 from acefit.collect.with_ase import energy_of, read_with_ase, results_of
 from acefit.errors import AcefitError, DataError
 from acefit.untrusted import bounded_memory, check_regular, first_line
+
+READERS = {CP2K: read_cp2k, "abinit-out": read_abinit}
+"""Kinds of output that ASE does not read, or not well enough."""
 
 UNFINISHED = "the calculation did not come to its end"
 UNCONVERGED = "the electrons did not converge"
@@ -75,9 +79,10 @@ def read_result(output: Output, keep_unfinished: bool = False) -> Result:
     try:
         check_regular(output.path)
         with plain_file(output.path) as plain, bounded_memory(output.path, DataError):
+            if read := READERS.get(output.kind):
+                return _sort_out(output.path, read(plain), keep_unfinished)
             verdict = judge(plain, output.kind)
-            found = read_cp2k(plain) if output.kind == CP2K else Outcome(read_with_ase(plain, output.kind), 0, verdict)
-            return _sort_out(output.path, found, keep_unfinished)
+            return _sort_out(output.path, Outcome(read_with_ase(plain, output.kind), verdict), keep_unfinished)
     except AcefitError as error:
         return Result([], [Problem(output.path, None, str(error).removeprefix(f"{output.path}: "))])
     except Exception as error:  # ASE's readers raise whatever a broken line leads to
@@ -106,9 +111,7 @@ def _sort_out(path: Path, found: Outcome, keep_unfinished: bool) -> Result:
             steps.append(step)
         else:
             problems.append(Problem(path, number, reason))
-    if found.later_steps:
-        why = f"{found.later_steps} later steps: their coordinates are not in the output of CP2K"
-        problems.append(Problem(path, None, why))
+    problems += [Problem(path, None, note) for note in found.notes]
     if verdict.lost:
         problems.append(Problem(path, None, f"{UNCONVERGED} in {verdict.lost} steps without a result"))
     if not frames and not problems:

@@ -22,7 +22,7 @@ from acefit.errors import DataError
 from acefit.untrusted import fair_size
 
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-TEXT_SUFFIXES = (".out", ".pwo", ".log", ".txt")
+TEXT_SUFFIXES = (".out", ".abo", ".pwo", ".log", ".txt")
 """Files whose names end so are looked into."""
 
 HEAD_BYTES = 2**15
@@ -37,11 +37,12 @@ MARKS: tuple[tuple[bytes, str], ...] = (
     (rb"Entering Gaussian System", "gaussian-out"),
     (rb"Northwest Computational Chemistry Package", "nwchem-out"),
     (rb"\* O   R   C   A \*", "orca-output"),
+    (rb"^ *=== Build Information ===", ""),  # ABINIT's log, which begins like its main output and has less in it
     (rb"Version .* of ABINIT", "abinit-out"),
     (rb"^ *vasp\.\d", "vasp-out"),
     (rb"<modeling>", "vasp-xml"),
 )
-"""What stands at the beginning of the output, and the name that ASE gives to that kind of file."""
+"""What stands at the beginning of the output, and the name that ASE gives to that kind of file; none for what is no result."""
 
 BLOCK = 2**20
 

@@ -10,7 +10,7 @@ from acefit.errors import DataError
 def test_find_outputs__known_by_their_content(outputs):
     found = find_outputs([outputs])
     kinds = {output.path.relative_to(outputs): output.kind for output in found.outputs}
-    expected = {"cp2k": CP2K, "espresso": "espresso-out", "gpaw": "gpaw-out"}
+    expected = {"abinit": "abinit-out", "cp2k": CP2K, "espresso": "espresso-out", "gpaw": "gpaw-out"}
     assert kinds == {path: expected[path.parts[0]] for path in kinds}
     assert len(kinds) == sum(path.is_file() for path in outputs.rglob("*"))
     assert found.unknown == []
@@ -26,12 +26,13 @@ def test_find_outputs__of_vasp_one_file_of_a_folder(tmp_path):
 
 
 def test_find_outputs__tells_what_is_none(tmp_path):
+    (tmp_path / "abinit.log").write_text(".Version 9.6.2 of ABINIT\n === Build Information ===\n")
     (tmp_path / "slurm.out").write_text("job started\n")
     (tmp_path / "broken.out.gz").write_bytes(b"no gzip")
     (tmp_path / "structure.cif").write_text("data_\n")
     found = find_outputs([tmp_path])
     assert found.outputs == []
-    assert [path.name for path in found.unknown] == ["broken.out.gz", "slurm.out"]
+    assert [path.name for path in found.unknown] == ["abinit.log", "broken.out.gz", "slurm.out"]
 
 
 def test_find_outputs__patterns_and_format(tmp_path, outputs):
