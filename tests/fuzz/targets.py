@@ -445,6 +445,12 @@ TARGETS = {
             b"etotal : 1e999\n",
         ),
     ),
+    "output of NWChem": Target(
+        "nwchem.out",
+        _read_output("nwchem-out"),
+        _stored("nwchem/bohr/nwchem.out.gz", "nwchem/water/nwchem.out.gz"),
+        (b" Output coordinates in a.u.\n", b" DFT ENERGY GRADIENTS\n", b" 1 O 8.0 nan 0 0\n", b" Total DFT energy = 9e999\n"),
+    ),
     "output of GPAW": Target(
         "gpaw.txt",
         _read_output("gpaw-out"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -84,7 +85,7 @@ def _read_results(lines: Iterator[str], path: Path) -> Atoms | None:
         return None
     symbols = [row[-1] for row in tables.get("xred", [])]
     energy = float(values["etotal"]) * Hartree
-    results = {"energy": energy, "free_energy": energy}
+    results: dict[str, Any] = {"energy": energy, "free_energy": energy}
     if "cartesian_forces" in tables:
         results["forces"] = _numbers(tables, "cartesian_forces") * Hartree / Bohr
         if len(results["forces"]) != len(symbols):

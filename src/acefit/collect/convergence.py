@@ -24,7 +24,6 @@ ENDINGS: dict[str, tuple[str | None, str]] = {
     "aims-output": ("Have a nice day.", "Self-consistency cycle not converged"),
     "gaussian-out": ("Normal termination of Gaussian", "Convergence failure"),
     "orca-output": ("ORCA TERMINATED NORMALLY", "SCF NOT CONVERGED"),
-    "nwchem-out": ("Total times  cpu:", "Calculation failed to converge"),
 }
 """Of programs without a function of their own: what stands at the end, and what a calculation that did not converge says."""
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from acefit.collect.abinit import read_abinit
 from acefit.collect.convergence import Outcome, Verdict, judge
 from acefit.collect.cp2k import read_cp2k
+from acefit.collect.nwchem import read_nwchem
 from acefit.collect.search import CP2K, Output, plain_file
 from acefit.collect.with_ase import energy_of, read_with_ase, results_of
 from acefit.errors import AcefitError, DataError
 from acefit.untrusted import bounded_memory, check_regular, first_line
 
-READERS = {CP2K: read_cp2k, "abinit-out": read_abinit}
+READERS = {CP2K: read_cp2k, "abinit-out": read_abinit, "nwchem-out": read_nwchem}
 """Kinds of output that ASE does not read, or not well enough."""
 
 UNFINISHED = "the calculation did not come to its end"

@@ -33,8 +33,9 @@ def read_with_ase(path: Path, kind: str) -> list[Atoms]:
 def results_of(atoms: Atoms) -> dict[str, Any]:
     """What a calculator of ASE holds: energies (eV), forces (eV/Å), stress (eV/Å^3, in the order of Voigt); empty without one."""
     results = dict(atoms.calc.results) if atoms.calc is not None else {}
-    if np.shape(results.get("stress")) == (3, 3):  # as the reader of GPAW gives it
-        results["stress"] = full_3x3_to_voigt_6_stress(np.asarray(results["stress"], dtype=float))
+    stress = results.get("stress")
+    if stress is not None and np.shape(stress) == (3, 3):  # as the reader of GPAW gives it
+        results["stress"] = full_3x3_to_voigt_6_stress(np.asarray(stress, dtype=float))
     return results
 
 

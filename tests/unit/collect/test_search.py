@@ -10,7 +10,7 @@ from acefit.errors import DataError
 def test_find_outputs__known_by_their_content(outputs):
     found = find_outputs([outputs])
     kinds = {output.path.relative_to(outputs): output.kind for output in found.outputs}
-    expected = {"abinit": "abinit-out", "cp2k": CP2K, "espresso": "espresso-out", "gpaw": "gpaw-out"}
+    expected = {"abinit": "abinit-out", "cp2k": CP2K, "espresso": "espresso-out", "gpaw": "gpaw-out", "nwchem": "nwchem-out"}
     assert kinds == {path: expected[path.parts[0]] for path in kinds}
     assert len(kinds) == sum(path.is_file() for path in outputs.rglob("*"))
     assert found.unknown == []
@@ -36,7 +36,7 @@ def test_find_outputs__tells_what_is_none(tmp_path):
 
 
 def test_find_outputs__patterns_and_format(tmp_path, outputs):
-    assert len(find_outputs([outputs], ["relax/pw*", "opt/*.out.gz"]).outputs) == 2
+    assert len(find_outputs([outputs], ["relax/pw*", "opt/cp2k*"]).outputs) == 2
     assert find_outputs([outputs / "cp2k" / "water" / "cp2k.out"]).outputs[0].kind == CP2K
     (tmp_path / "run.traj").touch()
     assert find_outputs([tmp_path], ["*.traj"], "traj").outputs == [Output(tmp_path / "run.traj", "traj")]
