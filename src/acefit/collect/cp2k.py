@@ -1,8 +1,8 @@
 """The main output of CP2K, which ASE does not read: cell, coordinates, energy, forces and stress of a single point.
 
-Later steps of an optimisation or of dynamics have no coordinates there; `acefit.collect.cp2k_trajectory` has them from other files.
-Energies are those behind `ENERGY|`, which contain the electronic entropy and are what the forces are derivatives of. CP2K's stress
-is that of the pressure, with the opposite sign of ASE's.
+Later steps of an optimisation or of dynamics have no coordinates there; `acefit.collect.cp2k_trajectory` takes them from other
+files. Energies are those behind `ENERGY|`, which contain the electronic entropy and of which the forces are derivatives. CP2K's
+stress is that of the pressure, with the opposite sign of ASE's.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _FORCE = re.compile(rf"^\s+(?:\d+\s+\d+\s+[A-Z][a-z]?|FORCES\|\s+\d+)\s+{_THREE}
 _STRESS = re.compile(r"^ (?:STRESS\| Analytical stress tensor|STRESS TENSOR) \[(GPa|bar)\]\s*$", re.MULTILINE)
 _STRESS_ROW = re.compile(rf"^\s+(?:STRESS\|\s+)?[xyzXYZ]\s+{_THREE}\s*$")
 UNITS = {"GPa": GPa, "bar": bar}
-LATER = "their coordinates are not in the output of CP2K, but in its trajectory PROJECT-pos-1.xyz, which is not beside it"
+LATER = "their coordinates are not in the output of CP2K, and its trajectory is not beside it"
 MISSING = "cell or coordinates are not in this output of CP2K; run it with PRINT_LEVEL MEDIUM"
 HEADING_LINES = 4
 """Lines between a heading and its table at most."""
 
 
 class Evaluation(NamedTuple):
-    """One energy (hartree) of a main output, whether the electrons converged, and the text up to the next, which has its tables."""
+    """One energy (hartree) of a main output, whether the electrons converged, and the text up to the next with its tables."""
 
     energy: float
     converged: bool
@@ -49,7 +49,7 @@ class Evaluation(NamedTuple):
 
 
 class MainOutput(NamedTuple):
-    """A main output: its energies, number of cycles behind the last that did not converge, whether the program came to its end."""
+    """A main output: its energies, how many cycles behind the last did not converge, whether the program came to its end."""
 
     evaluations: list[Evaluation]
     lost: int

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from acefit.collect.abinit import read_abinit
 from acefit.collect.convergence import Outcome, Verdict, judge
 from acefit.collect.cp2k import read_cp2k
+from acefit.collect.cp2k_trajectory import read_trajectory
 from acefit.collect.nwchem import read_nwchem
-from acefit.collect.search import CP2K, Output, plain_file
+from acefit.collect.search import CP2K, CP2K_TRAJECTORY, Output, plain_file
 from acefit.collect.with_ase import energy_of, read_with_ase, results_of
 from acefit.errors import AcefitError, DataError
 from acefit.untrusted import bounded_memory, check_regular, first_line
@@ -76,19 +77,33 @@ def read_result(output: Output, keep_unfinished: bool = False) -> Result:
         Steps that did not converge or have no energy are problems; of an unfinished calculation all steps are, together. Whatever
         a damaged file leads to is a problem too.
     """
-    verdict = Verdict()
     try:
         check_regular(output.path)
-        with plain_file(output.path) as plain, bounded_memory(output.path, DataError):
-            if read := READERS.get(output.kind):
-                return _sort_out(output.path, read(plain), keep_unfinished)
-            verdict = judge(plain, output.kind)
-            return _sort_out(output.path, Outcome(read_with_ase(plain, output.kind), verdict), keep_unfinished)
+        with bounded_memory(output.path, DataError):
+            return _sort_out(output.path, _read(output), keep_unfinished)
     except AcefitError as error:
         return Result([], [Problem(output.path, None, str(error).removeprefix(f"{output.path}: "))])
-    except Exception as error:  # ASE's readers raise whatever a broken line leads to
-        why = f"cannot be read ({type(error).__name__}: {first_line(error)})"
-        return Result([], [Problem(output.path, None, _reason(verdict) or why)])
+    except Exception as error:  # whatever a broken line leads to
+        return Result([], [Problem(output.path, None, f"cannot be read ({type(error).__name__}: {first_line(error)})")])
+
+
+def _read(output: Output) -> Outcome:
+    """What the reader of its kind makes of an output."""
+    if output.kind == CP2K_TRAJECTORY:
+        return read_trajectory(output.path)
+    with plain_file(output.path) as plain:
+        if read := READERS.get(output.kind):
+            try:
+                return read(plain)
+            except DataError as error:
+                raise DataError(str(error).removeprefix(f"{plain}: ")) from error
+        verdict = judge(plain, output.kind)
+        try:
+            return Outcome(read_with_ase(plain, output.kind), verdict)
+        except Exception:  # of which the output may say the reason
+            if reason := _reason(verdict):
+                raise DataError(reason) from None
+            raise
 
 
 def _reason(verdict: Verdict) -> str | None:

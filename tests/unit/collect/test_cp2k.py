@@ -52,7 +52,9 @@ def test_read_cell__lengths_and_angles_have_more_decimals(turned):
         f" CELL| Vector {name} [angstrom]: {x:9.3f} {y:9.3f} {z:9.3f}   |{name}| = {length:12.6f}"
         for name, (x, y, z), length in zip("abc", exact, lengths, strict=True)
     ]
-    lines += [f" CELL| Angle ({pair}), x [degree]: {angle:10.6f}" for pair, angle in zip(("b,c", "a,c", "a,b"), angles, strict=True)]
+    lines += [
+        f" CELL| Angle ({pair}), x [degree]: {angle:10.6f}" for pair, angle in zip(("b,c", "a,c", "a,b"), angles, strict=True)
+    ]
     cell, pbc = read_cell("\n".join(lines), Path("cp2k.out"))
     assert pbc.all()
     np.testing.assert_allclose(cell_to_cellpar(cell), [*lengths, *angles], atol=1e-6)
@@ -95,7 +97,9 @@ def test_read_cp2k__newer_headings(write):
 def test_read_cp2k__later_steps_have_no_coordinates(write):
     outcome = read_cp2k(write("opt"))
     assert len(outcome.frames) == 1
-    assert outcome.notes == ("2 later steps: their coordinates are not in the output of CP2K, but in its trajectory PROJECT-pos-1.xyz, which is not beside it",)
+    assert outcome.notes == (
+        "2 later steps: their coordinates are not in the output of CP2K, and its trajectory is not beside it",
+    )
 
 
 def test_read_cp2k__says_what_did_not_converge(write):

@@ -1,9 +1,10 @@
 import bz2
 import gzip
+import shutil
 
 import pytest
 
-from acefit.collect.search import CP2K, Output, find_outputs, plain_file
+from acefit.collect.search import CP2K, CP2K_TRAJECTORY, Output, cp2k_outputs, find_outputs, plain_file
 from acefit.errors import DataError
 
 
@@ -11,10 +12,24 @@ def test_find_outputs__known_by_their_content(outputs):
     found = find_outputs([outputs])
     kinds = {output.path.relative_to(outputs): output.kind for output in found.outputs}
     expected = {"abinit": "abinit-out", "cp2k": CP2K, "espresso": "espresso-out", "gpaw": "gpaw-out", "nwchem": "nwchem-out"}
-    assert kinds == {path: expected[path.parts[0]] for path in kinds}
-    assert len(kinds) == sum(path.is_file() for path in outputs.rglob("*"))
+    trajectories = [path for path in kinds if "-pos-" in path.name]
+    assert kinds == {path: CP2K_TRAJECTORY if path in trajectories else expected[path.parts[0]] for path in kinds}
+    assert [path.parent.name for path in trajectories] == ["cellopt", "geo", "md"]
+    files = [path for path in outputs.rglob("*") if path.is_file() and path.suffix not in (".cell", ".stress")]
+    assert len(kinds) == len([path for path in files if "-frc-" not in path.name]) - 3  # main outputs beside trajectories
     assert found.unknown == []
     assert found.outputs == sorted(found.outputs)
+
+
+def test_find_outputs__main_outputs_of_cp2k_are_read_with_their_trajectories(tmp_path, outputs):
+    folder = shutil.copytree(outputs / "cp2k" / "geo", tmp_path / "geo")
+    shutil.copy(outputs / "cp2k" / "opt" / "cp2k.out.gz", folder / "opt.out.gz")  # of another project
+    (folder / "slurm.out").write_text("job started\n")
+    found = find_outputs([tmp_path])
+    assert [output.path.name for output in found.outputs] == ["opt.out.gz", "water-pos-1.xyz"]
+    assert [path.name for path in found.unknown] == ["slurm.out"]
+    assert [path.name for path in cp2k_outputs(folder / "water-pos-1.xyz")] == ["cp2k.out.gz"]
+    assert [output.path.name for output in find_outputs([tmp_path], ["*.out.gz"]).outputs] == ["cp2k.out.gz", "opt.out.gz"]
 
 
 def test_find_outputs__of_vasp_one_file_of_a_folder(tmp_path):
