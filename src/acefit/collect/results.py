@@ -118,7 +118,8 @@ def _sort_out(path: Path, found: Outcome, keep_unfinished: bool) -> Result:
     frames, verdict, steps, problems = found.frames, found.verdict, [], []
     if (not verdict.finished and not keep_unfinished) or verdict.failed:
         n_steps = sum(energy_of(atoms) is not None for atoms in frames)
-        return Result([], [Problem(path, None, f"{_reason(verdict)} ({n_steps} steps have results)")])
+        count = f" ({n_steps} steps have results)" if n_steps else ""
+        return Result([], [Problem(path, None, f"{_reason(verdict)}{count}")])
     have_forces = any(results_of(atoms).get("forces") is not None for atoms in frames)
     for number, atoms in enumerate(frames):
         step = _step(number, atoms)
