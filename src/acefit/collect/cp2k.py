@@ -8,6 +8,7 @@ stress is that of the pressure, with the opposite sign of ASE's.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,7 +83,7 @@ def divide(text: str) -> MainOutput:
     edges = [0, *(energy.end() for energy in found), len(text)]
     evaluations = []
     for k, energy in enumerate(found):
-        converged = not any(edges[k] <= place < edges[k + 1] for place in failed)
+        converged = bisect_left(failed, edges[k]) == bisect_left(failed, edges[k + 1])
         end = found[k + 1].start() if k + 1 < len(found) else len(text)
         evaluations.append(Evaluation(float(energy[1]), converged, text[energy.end() : end]))
     return MainOutput(evaluations, sum(place >= edges[len(found)] for place in failed), "PROGRAM ENDED AT" in text)

@@ -72,6 +72,7 @@ class _Run:
         elif "Calculation failed to converge" in line:
             self.failed = True
         elif found := _ENERGY.match(line):
+            self.energies.pop(found[1], None)  # so that the last one printed is the last one kept
             self.energies[found[1]] = (float(found[2]), not self.failed)
             self.lost += self.failed
             self.failed = False

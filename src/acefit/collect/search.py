@@ -105,8 +105,10 @@ def find_outputs(roots: Sequence[Path], patterns: Sequence[str] = (), kind: str 
                 outputs[path] = Output(path, known)
             else:
                 unknown.append(path)
-    trajectories = [path for path, output in outputs.items() if output.kind == CP2K_TRAJECTORY]
-    with_them = {path for trajectory in trajectories for path in cp2k_outputs(trajectory)}
+    runs = {(path.parent, cp2k_project(path)) for path, output in outputs.items() if output.kind == CP2K_TRAJECTORY}
+    with_them = {
+        path for path, output in outputs.items() if runs and output.kind == CP2K and (path.parent, _project_of(path)) in runs
+    }
     return Found(sorted(output for output in outputs.values() if output.path not in with_them), sorted(set(unknown)))
 
 

@@ -60,6 +60,12 @@ def test_read_nwchem__a_single_energy(path):
     assert np.isnan(step.forces).all()
 
 
+def test_read_nwchem__a_single_energy_is_the_last(path, changed):
+    end = " Total times  cpu:"
+    later = changed(path("atom"), (end, f" Total SCF energy = -74.0\n Total DFT energy = -75.0\n{end}"))
+    assert [step.energy for step in read(later).steps] == [-75.0 * Hartree]
+
+
 def test_read_nwchem__energies_of_several_geometries_cannot_be_told_apart(path, changed):
     (problem,) = read(changed(path("opt"), ("ENERGY GRADIENTS", "?"))).problems
     assert problem.reason.startswith("it has several geometries and no gradients")
