@@ -22,6 +22,7 @@ TESTS = Path(__file__).resolve().parents[1]
 INSTRUMENTED = (
     *("acefit.artifacts", "acefit.config", "acefit.data", "acefit.files", "acefit.fit.checkpoint", "acefit.potential"),
     *(
+        "acefit.collect",
         "acefit.untrusted",
         "ase.constraints",
         "ase.db",

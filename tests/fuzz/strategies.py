@@ -68,6 +68,15 @@ def mutated(draw, name):
     return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.integers(0, 9)) == 0 else content)
 
 
+@st.composite
+def rearranged(draw, name):
+    """Blocks of lines of a valid text in any order, as often as it comes."""
+    lines = draw(st.sampled_from(valid(name))).splitlines(keepends=True)
+    blocks = st.tuples(st.integers(0, len(lines)), st.integers(0, 200)).map(lambda block: lines[block[0] : sum(block)])
+    words = st.sampled_from(TARGETS[name].words).map(lambda word: [word, b"\n"])
+    return b"".join(line for block in draw(st.lists(st.one_of(blocks, words), max_size=8)) for line in block)
+
+
 def _text_operation(code):
     return st.text("abz09", max_size=4).map(lambda text: code + text.encode() + b"\n")
 

@@ -26,7 +26,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import vasp_files
 from acefit.active.asi import read_asi, write_asi
 from acefit.collect.results import read_result
-from acefit.collect.search import CP2K, Output
+from acefit.collect.search import CP2K, CP2K_TRAJECTORY, Output
 from acefit.config.loading import load_config
 from acefit.config.stages import neighbor_cutoff, potential_elements, reference_energy
 from acefit.data.external_weights import read_external
@@ -388,6 +388,20 @@ def _read_output(kind: str) -> Callable[[Path], object]:
     return read
 
 
+def _read_run_of_cp2k(path: Path) -> object:
+    """One file of a run, beside intact others; the main output is without forces, so that all of them are needed."""
+    names = ("heat-pos-1.xyz", "heat-frc-1.xyz", "heat-1.cell", "md.out.gz")
+    for name, (content,) in ((name, _stored(f"cp2k/md/{name}")(path)) for name in names):
+        other = path.with_name(name.removesuffix(".gz"))
+        if other != path and not other.exists():
+            other.write_bytes(content.replace(b"ATOMIC FORCES", b""))
+    trajectory = path.with_name("heat-pos-1.xyz")
+    result = read_result(Output(trajectory, CP2K_TRAJECTORY), keep_unfinished=True)
+    if not result.steps:
+        raise DataError(f"{path}: {result.problems[0]}")
+    return result
+
+
 def _outputs(write: Callable[..., str]) -> Callable[[Path], list[bytes]]:
     """Outputs of VASP for two steps of a crystal."""
 
@@ -402,7 +416,15 @@ def _outputs(write: Callable[..., str]) -> Callable[[Path], list[bytes]]:
 
 
 def _stored(*names: str) -> Callable[[Path], list[bytes]]:
-    return lambda _: [(TESTS / "data" / "collect" / name).read_bytes() for name in names]
+    """Outputs of programs from the tests, decompressed."""
+
+    def samples(_: Path) -> list[bytes]:
+        contents = [(TESTS / "data" / "collect" / name).read_bytes() for name in names]
+        return [
+            gzip.decompress(content) if name.endswith(".gz") else content for name, content in zip(names, contents, strict=True)
+        ]
+
+    return samples
 
 
 TARGETS = {
@@ -424,6 +446,42 @@ TARGETS = {
         _read_output(CP2K),
         _stored("cp2k/water/cp2k.out"),
         (b" ATOMIC FORCES in [a.u.]\n", b" CELL| Vector a [angstrom]: 1E999 0 0\n", b"nan"),
+    ),
+    **{
+        f"{what} of CP2K": Target(name, _read_run_of_cp2k, _stored(f"cp2k/md/{name}"), words)
+        for what, name, words in (
+            (
+                "trajectory",
+                "heat-pos-1.xyz",
+                (b"99999999999\n", b" i =        1, E =       -31.1206789055\n", b"nan", b"Qq 0 0 0\n"),
+            ),
+            ("forces", "heat-frc-1.xyz", (b"99999999999\n", b" i =        1, time = 1, E =       -31.1206789055\n", b"nan")),
+            ("cells", "heat-1.cell", (b"1 1 1 0 0 0 1e-9 0 0 0 1\n", b"nan", b"99999999999")),
+        )
+    },
+    "output of ABINIT": Target(
+        "si.abo",
+        _read_output("abinit-out"),
+        _stored("abinit/bulk/si.abo.gz", "abinit/relax/si.abo.gz"),
+        (
+            b"--- !ResultsGS\n",
+            b"...\n",
+            b"- [ 1, 2, nan, Si]\n",
+            b" cartesian coordinates (angstrom) at end:\n",
+            b"etotal : 1e999\n",
+        ),
+    ),
+    "output of NWChem": Target(
+        "nwchem.out",
+        _read_output("nwchem-out"),
+        _stored("nwchem/bohr/nwchem.out.gz", "nwchem/water/nwchem.out.gz"),
+        (b" Output coordinates in a.u.\n", b" DFT ENERGY GRADIENTS\n", b" 1 O 8.0 nan 0 0\n", b" Total DFT energy = 9e999\n"),
+    ),
+    "output of GPAW": Target(
+        "gpaw.txt",
+        _read_output("gpaw-out"),
+        _stored("gpaw/molecule/gpaw.txt.gz", "gpaw/relax/gpaw.txt.gz"),
+        (b"Positions:\n", b"Forces in eV/Ang:\n", b"Stress tensor:\n", b"Free energy: 1e999\n", b"nan"),
     ),
     "pickle": Target("f.pckl.gzip", _read_dataset, _pickles, PICKLE_WORDS),
     "xyz": Target("f.xyz", _read_dataset, _xyz, XYZ_WORDS),

@@ -34,6 +34,10 @@ KINDS = {
     "potential of values": ("potential", strategies.potentials()),
     "potential of tokens": ("potential", strategies.YAML_TEXTS),
     "artifact of tokens": ("artifact", strategies.YAML_TEXTS.map(lambda text: sealed(text.decode("utf-8", "replace")))),
+    **{
+        f"{name}, rearranged": (name, strategies.rearranged(name))
+        for name in (*(name for name in TARGETS if name.startswith("output of ")), "trajectory of CP2K", "forces of CP2K")
+    },
     "log of records": ("evaluation log", strategies.LOGS),
 }
 

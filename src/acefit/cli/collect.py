@@ -18,7 +18,8 @@ OfFreeAtoms = Annotated[
     typer.Option("--free-atoms", help="Energies to subtract: auto (single atoms among the results) or 'Al:-0.1 Cu:auto'."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="cp2k, or ASE's name of the format; default: known by name and content.")
+    str | None,
+    typer.Option("--format", help="cp2k, cp2k-trajectory, or ASE's name of the format; default: known by name and content."),
 ]
 Patterns = Annotated[list[str] | None, typer.Option("--glob", help="Only files of this name, such as 'run*/OUTCAR'.")]
 KeepUnfinished = Annotated[
@@ -46,7 +47,7 @@ def collect(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Collect results of VASP, Quantum ESPRESSO, CP2K and all that ASE reads from a tree of folders into one dataset.
+    """Collect results of VASP, Quantum ESPRESSO, CP2K, ABINIT, GPAW, NWChem and whatever ASE reads into one dataset.
 
     Example: [bold]acefit collect calculations --selection all --free-atoms auto -o data.xyz[/]
     """

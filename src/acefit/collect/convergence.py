@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ase import Atoms
+
 VASP_STEP_END = "FREE ENERGIE OF THE ION-ELECTRON SYSTEM"
 _NELM = re.compile(r"\bNELM\s*=\s*(\d+)")
 _THRESHOLD = re.compile(r"(?:scf convergence threshold|new conv_thr)\s*=\s*(\S+)")
@@ -22,7 +24,6 @@ ENDINGS: dict[str, tuple[str | None, str]] = {
     "aims-output": ("Have a nice day.", "Self-consistency cycle not converged"),
     "gaussian-out": ("Normal termination of Gaussian", "Convergence failure"),
     "orca-output": ("ORCA TERMINATED NORMALLY", "SCF NOT CONVERGED"),
-    "nwchem-out": ("Total times  cpu:", "Calculation failed to converge"),
 }
 """Of programs without a function of their own: what stands at the end, and what a calculation that did not converge says."""
 
@@ -42,6 +43,21 @@ class Verdict(NamedTuple):
     unconverged: frozenset[int] = frozenset()
     lost: int = 0
     failed: bool = False
+
+
+class Outcome(NamedTuple):
+    """What was read of an output.
+
+    Attributes
+    ----------
+    frames : steps with their results in a calculator
+    verdict : what the output says about them
+    notes : why further steps could not be read
+    """
+
+    frames: list[Atoms]
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
 
 
 def judge(path: Path, kind: str) -> Verdict:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from acefit.collect.convergence import Verdict, judge
-from acefit.collect.cp2k import Outcome, read_cp2k
-from acefit.collect.search import CP2K, Output, plain_file
+from acefit.collect.abinit import read_abinit
+from acefit.collect.convergence import Outcome, Verdict, judge
+from acefit.collect.cp2k import read_cp2k
+from acefit.collect.cp2k_trajectory import read_trajectory
+from acefit.collect.nwchem import read_nwchem
+from acefit.collect.search import CP2K, CP2K_TRAJECTORY, Output, plain_file
+from acefit.collect.with_ase import energy_of, read_with_ase, results_of
 from acefit.errors import AcefitError, DataError
 from acefit.untrusted import bounded_memory, check_regular, first_line
+
+READERS = {CP2K: read_cp2k, "abinit-out": read_abinit, "nwchem-out": read_nwchem}
+"""Kinds of output that ASE does not read, or not well enough."""
 
 UNFINISHED = "the calculation did not come to its end"
 UNCONVERGED = "the electrons did not converge"
@@ -71,20 +77,33 @@ def read_result(output: Output, keep_unfinished: bool = False) -> Result:
         Steps that did not converge or have no energy are problems; of an unfinished calculation all steps are, together. Whatever
         a damaged file leads to is a problem too.
     """
-    verdict = Verdict()
     try:
         check_regular(output.path)
-        with plain_file(output.path) as plain, bounded_memory(output.path, DataError):
-            verdict = judge(plain, output.kind)
-            found = read_cp2k(plain) if output.kind == CP2K else Outcome(_read_with_ase(plain, output.kind), 0, verdict)
+        with bounded_memory(output.path, DataError):
+            return _sort_out(output.path, _read(output), keep_unfinished)
     except AcefitError as error:
         return Result([], [Problem(output.path, None, str(error).removeprefix(f"{output.path}: "))])
-    except Exception as error:  # ASE's readers raise whatever a broken line leads to
-        why = f"cannot be read ({type(error).__name__}: {first_line(error)})"
-        return Result([], [Problem(output.path, None, _reason(verdict) or why)])
-    if (not found.verdict.finished and not keep_unfinished) or found.verdict.failed:
-        return Result([], [Problem(output.path, None, f"{_reason(found.verdict)} ({len(found.frames)} steps have results)")])
-    return _sort_out(output.path, found)
+    except Exception as error:  # whatever a broken line leads to
+        return Result([], [Problem(output.path, None, f"cannot be read ({type(error).__name__}: {first_line(error)})")])
+
+
+def _read(output: Output) -> Outcome:
+    """What the reader of its kind makes of an output."""
+    if output.kind == CP2K_TRAJECTORY:
+        return read_trajectory(output.path)
+    with plain_file(output.path) as plain:
+        if read := READERS.get(output.kind):
+            try:
+                return read(plain)
+            except DataError as error:
+                raise DataError(str(error).removeprefix(f"{plain}: ")) from error
+        verdict = judge(plain, output.kind)
+        try:
+            return Outcome(read_with_ase(plain, output.kind), verdict)
+        except Exception:  # of which the output may say the reason
+            if reason := _reason(verdict):
+                raise DataError(reason) from None
+            raise
 
 
 def _reason(verdict: Verdict) -> str | None:
@@ -94,10 +113,14 @@ def _reason(verdict: Verdict) -> str | None:
     return UNCONVERGED if verdict.failed or verdict.lost else None
 
 
-def _sort_out(path: Path, found: Outcome) -> Result:
+def _sort_out(path: Path, found: Outcome, keep_unfinished: bool) -> Result:
     """The steps that can be used, and what is wrong with the others."""
     frames, verdict, steps, problems = found.frames, found.verdict, [], []
-    have_forces = any(_results(atoms).get("forces") is not None for atoms in frames)
+    if (not verdict.finished and not keep_unfinished) or verdict.failed:
+        n_steps = sum(energy_of(atoms) is not None for atoms in frames)
+        count = f" ({n_steps} steps have results)" if n_steps else ""
+        return Result([], [Problem(path, None, f"{_reason(verdict)}{count}")])
+    have_forces = any(results_of(atoms).get("forces") is not None for atoms in frames)
     for number, atoms in enumerate(frames):
         step = _step(number, atoms)
         reason = UNCONVERGED if number in verdict.unconverged else _complaint(step, have_forces)
@@ -105,9 +128,7 @@ def _sort_out(path: Path, found: Outcome) -> Result:
             steps.append(step)
         else:
             problems.append(Problem(path, number, reason))
-    if found.later_steps:
-        why = f"{found.later_steps} later steps: their coordinates are not in the output of CP2K"
-        problems.append(Problem(path, None, why))
+    problems += [Problem(path, None, note) for note in found.notes]
     if verdict.lost:
         problems.append(Problem(path, None, f"{UNCONVERGED} in {verdict.lost} steps without a result"))
     if not frames and not problems:
@@ -115,26 +136,8 @@ def _sort_out(path: Path, found: Outcome) -> Result:
     return Result(steps, problems)
 
 
-def _read_with_ase(path: Path, kind: str) -> list[Atoms]:
-    """Steps as ASE atoms with results; pw.x also gives structures without any, which it prints twice."""
-    read = ase.io.read(str(path), index=":", format=kind)
-    frames = read if isinstance(read, list) else [read]
-    return [atoms for atoms in frames if kind != "espresso-out" or _energy(atoms) is not None]
-
-
-def _results(atoms: Atoms) -> dict[str, Any]:
-    return dict(atoms.calc.results) if atoms.calc is not None else {}
-
-
-def _energy(atoms: Atoms) -> float | None:
-    """The energy that belongs to the forces: the free energy, where a program tells it apart."""
-    results = _results(atoms)
-    energy = results.get("free_energy", results.get("energy"))
-    return None if energy is None else float(energy)
-
-
 def _step(number: int, atoms: Atoms) -> Step:
-    results, n_atoms, energy = _results(atoms), len(atoms), _energy(atoms)
+    results, n_atoms, energy = results_of(atoms), len(atoms), energy_of(atoms)
     forces, stress = results.get("forces"), results.get("stress")
     return Step(
         number=number,

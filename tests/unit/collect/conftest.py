@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,22 @@ OUTPUTS = Path(__file__).parents[2] / "data" / "collect"
 @pytest.fixture
 def outputs():
     return OUTPUTS
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Write an output of the tests plain, with texts replaced and up to the last place of a text; gives its path."""
+
+    def write(packed, *changes, end=None):
+        text = gzip.decompress(packed.read_bytes()).decode()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / packed.with_suffix("").name
+        path.write_text(text[: None if end is None else text.rindex(end)])
+        return path
+
+    return write
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.geometry import cell_to_cellpar
 from ase.units import Bohr, GPa, Hartree
+from scipy.spatial.transform import Rotation
 
-from acefit.collect.cp2k import read_cp2k
+from acefit.collect.cp2k import read_cell, read_cp2k
 from acefit.errors import DataError
 
 
@@ -29,7 +32,7 @@ def test_read_cp2k__a_crystal(write):
     outcome = read_cp2k(write("bulk"))
     (atoms,) = outcome.frames
     assert outcome.verdict.finished
-    assert outcome.later_steps == 0
+    assert outcome.notes == ()
     assert str(atoms.symbols) == "Si8"
     assert atoms.pbc.all()
     np.testing.assert_allclose(atoms.cell.array, [[5.43, 0, 0], [0.2, 5.43, 0], [0, 0, 5.5]])
@@ -37,6 +40,27 @@ def test_read_cp2k__a_crystal(write):
     results = atoms.calc.results
     assert results["energy"] == results["free_energy"] == pytest.approx(-31.105565697189576 * Hartree)
     np.testing.assert_allclose(results["forces"][7], np.array([0.03774772, -0.00167508, -0.02185364]) * Hartree / Bohr)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_read_cell__lengths_and_angles_have_more_decimals(turned):
+    exact = np.array([[5.43012345, 0, 0], [0.2004567, 5.4298765, 0], [-0.1003456, 0.3007654, 5.5002468]])
+    if turned:
+        exact = exact @ Rotation.from_euler("xyz", [0.3, -0.5, 1.1]).as_matrix()
+    lengths, angles = np.split(cell_to_cellpar(exact), 2)
+    lines = [
+        f" CELL| Vector {name} [angstrom]: {x:9.3f} {y:9.3f} {z:9.3f}   |{name}| = {length:12.6f}"
+        for name, (x, y, z), length in zip("abc", exact, lengths, strict=True)
+    ]
+    lines += [
+        f" CELL| Angle ({pair}), x [degree]: {angle:10.6f}" for pair, angle in zip(("b,c", "a,c", "a,b"), angles, strict=True)
+    ]
+    cell, pbc = read_cell("\n".join(lines), Path("cp2k.out"))
+    assert pbc.all()
+    np.testing.assert_allclose(cell_to_cellpar(cell), [*lengths, *angles], atol=1e-6)
+    np.testing.assert_allclose(cell, exact, atol=1e-3 if turned else 2e-6)
+    with pytest.raises(DataError, match="cell or coordinates are not in this output"):
+        read_cell("\n".join(lines[:-1]), Path("cp2k.out"))
 
 
 def test_read_cp2k__stress_is_the_derivative_of_the_energy(write):
@@ -72,7 +96,10 @@ def test_read_cp2k__newer_headings(write):
 
 def test_read_cp2k__later_steps_have_no_coordinates(write):
     outcome = read_cp2k(write("opt"))
-    assert (len(outcome.frames), outcome.later_steps) == (1, 2)
+    assert len(outcome.frames) == 1
+    assert outcome.notes == (
+        "2 later steps: their coordinates are not in the output of CP2K, and its trajectory is not beside it",
+    )
 
 
 def test_read_cp2k__says_what_did_not_converge(write):

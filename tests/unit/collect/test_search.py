@@ -1,22 +1,35 @@
 import bz2
 import gzip
+import shutil
 
 import pytest
 
-from acefit.collect.search import CP2K, Output, find_outputs, plain_file
+from acefit.collect.search import CP2K, CP2K_TRAJECTORY, Output, cp2k_outputs, find_outputs, plain_file
 from acefit.errors import DataError
 
 
 def test_find_outputs__known_by_their_content(outputs):
     found = find_outputs([outputs])
-    kinds = {output.path.relative_to(outputs).as_posix(): output.kind for output in found.outputs}
-    assert kinds == {
-        **{f"cp2k/{name}/cp2k.out.gz": CP2K for name in ("bulk", "opt", "unconverged")},
-        "cp2k/water/cp2k.out": CP2K,
-        **{f"espresso/{name}/pw.out": "espresso-out" for name in ("atom", "bulk", "unconverged")},
-        "espresso/relax/pw.out.gz": "espresso-out",
-    }
+    kinds = {output.path.relative_to(outputs): output.kind for output in found.outputs}
+    expected = {"abinit": "abinit-out", "cp2k": CP2K, "espresso": "espresso-out", "gpaw": "gpaw-out", "nwchem": "nwchem-out"}
+    trajectories = [path for path in kinds if "-pos-" in path.name]
+    assert kinds == {path: CP2K_TRAJECTORY if path in trajectories else expected[path.parts[0]] for path in kinds}
+    assert [path.parent.name for path in trajectories] == ["cellopt", "geo", "md"]
+    files = [path for path in outputs.rglob("*") if path.is_file() and path.suffix not in (".cell", ".stress")]
+    assert len(kinds) == len([path for path in files if "-frc-" not in path.name]) - 3  # main outputs beside trajectories
+    assert found.unknown == []
     assert found.outputs == sorted(found.outputs)
+
+
+def test_find_outputs__main_outputs_of_cp2k_are_read_with_their_trajectories(tmp_path, outputs):
+    folder = shutil.copytree(outputs / "cp2k" / "geo", tmp_path / "geo")
+    shutil.copy(outputs / "cp2k" / "opt" / "cp2k.out.gz", folder / "opt.out.gz")  # of another project
+    (folder / "slurm.out").write_text("job started\n")
+    found = find_outputs([tmp_path])
+    assert [output.path.name for output in found.outputs] == ["opt.out.gz", "water-pos-1.xyz"]
+    assert [path.name for path in found.unknown] == ["slurm.out"]
+    assert [path.name for path in cp2k_outputs(folder / "water-pos-1.xyz")] == ["cp2k.out.gz"]
+    assert [output.path.name for output in find_outputs([tmp_path], ["*.out.gz"]).outputs] == ["cp2k.out.gz", "opt.out.gz"]
 
 
 def test_find_outputs__of_vasp_one_file_of_a_folder(tmp_path):
@@ -28,16 +41,17 @@ def test_find_outputs__of_vasp_one_file_of_a_folder(tmp_path):
 
 
 def test_find_outputs__tells_what_is_none(tmp_path):
+    (tmp_path / "abinit.log").write_text(".Version 9.6.2 of ABINIT\n === Build Information ===\n")
     (tmp_path / "slurm.out").write_text("job started\n")
     (tmp_path / "broken.out.gz").write_bytes(b"no gzip")
     (tmp_path / "structure.cif").write_text("data_\n")
     found = find_outputs([tmp_path])
     assert found.outputs == []
-    assert [path.name for path in found.unknown] == ["broken.out.gz", "slurm.out"]
+    assert [path.name for path in found.unknown] == ["abinit.log", "broken.out.gz", "slurm.out"]
 
 
 def test_find_outputs__patterns_and_format(tmp_path, outputs):
-    assert len(find_outputs([outputs], ["bulk/*"]).outputs) == 2
+    assert len(find_outputs([outputs], ["relax/pw*", "opt/cp2k*"]).outputs) == 2
     assert find_outputs([outputs / "cp2k" / "water" / "cp2k.out"]).outputs[0].kind == CP2K
     (tmp_path / "run.traj").touch()
     assert find_outputs([tmp_path], ["*.traj"], "traj").outputs == [Output(tmp_path / "run.traj", "traj")]
