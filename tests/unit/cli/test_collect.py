@@ -18,14 +18,14 @@ def test_collect__tells_what_it_found_and_left_out(target):
     result = run("collect", OUTPUTS, "-o", target)
     assert result.exit_code == 0
     assert "espresso/unconverged/pw.out: the electrons did not converge" in result.stderr
-    assert "22 files, 6 problems" in result.stdout
+    assert "24 files, 6 problems" in result.stdout
     assert "shortest distance" in result.stdout
-    assert read_files([{"path": str(target)}]).dataset.structures.n_structures == 18
+    assert read_files([{"path": str(target)}]).dataset.structures.n_structures == 20
 
 
 def test_collect__as_json(target):
     found = run_json("collect", OUTPUTS, "-o", target, "--selection", "all", "--free-atoms", ATOMS, "--group-depth", "2")
-    assert found["total"]["n_structures"] == 34
+    assert found["total"]["n_structures"] == 40
     assert found["groups"]["cp2k/md"]["n_structures"] == found["groups"]["cp2k/md"]["n_with_stress"] == 4
     assert found["free_atoms"]["Si"]["from"] == "espresso/atom/pw.out"
     assert found["groups"]["espresso/relax"]["n_structures"] == 3

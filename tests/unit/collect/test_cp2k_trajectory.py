@@ -10,6 +10,7 @@ from acefit.collect.cp2k_trajectory import read_trajectory
 from acefit.collect.results import UNCONVERGED, UNFINISHED, read_result
 from acefit.collect.search import CP2K_TRAJECTORY, Output
 from acefit.errors import DataError
+from derivatives import predicted_change
 
 MD, GEO, CELL = ("md", "heat-pos-1.xyz"), ("geo", "water-pos-1.xyz"), ("cellopt", "press-pos-1.xyz")
 
@@ -57,20 +58,6 @@ def reasons(result):
     return [(problem.step, problem.reason) for problem in result.problems]
 
 
-def rate_of_change(step):
-    """Derivatives of the energy by positions at a fixed strain, and by the strain."""
-    xx, yy, zz, yz, xz, xy = step.stress * step.atoms.get_volume()
-    return -step.forces, np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-
-
-def predicted_change(a, b):
-    """The change of the energy that forces and stresses of two steps say, by the trapezoidal rule."""
-    moved = np.linalg.solve(a.atoms.cell.array, b.atoms.cell.array)  # rows are vectors
-    strain = (moved + moved.T) / 2 - np.eye(3)
-    by_positions, by_strain = (np.add(x, y) / 2 for x, y in zip(rate_of_change(a), rate_of_change(b), strict=True))
-    return np.sum(by_positions * (b.atoms.positions - a.atoms.positions @ moved)) + np.sum(by_strain * strain)
-
-
 def test_read_trajectory__dynamics_with_a_cell_that_changes(copy):
     result = read(copy(MD))
     assert result.problems == []
@@ -116,8 +103,7 @@ def test_read_trajectory__an_optimisation_begins_in_the_main_output(copy):
     assert not result.steps[3].atoms.pbc.any()
     np.testing.assert_allclose(result.steps[3].atoms.cell.lengths(), 6.0)
     for a, b in pairwise(result.steps):
-        work = np.sum((a.forces + b.forces) / 2 * (b.atoms.positions - a.atoms.positions))
-        assert a.energy - b.energy == pytest.approx(work, rel=0.15)
+        assert b.energy - a.energy == pytest.approx(predicted_change(a, b), rel=0.15)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import gzip
 import pickle
+from itertools import pairwise
 
 import ase.io
 import numpy as np
@@ -9,6 +10,7 @@ from ase.constraints import FixAtoms
 import vasp_files
 from acefit.collect.results import UNCONVERGED, UNFINISHED, read_result
 from acefit.collect.search import Output
+from derivatives import predicted_change
 
 
 def reasons(result):
@@ -71,12 +73,21 @@ def test_read_result__espresso(outputs):
     assert np.diff([step.energy for step in result.steps]).max() < 0
 
 
-def test_read_result__espresso_forces_are_derivatives_of_the_energy(outputs):
-    """Along the path of the relaxation; the energy is that with the electronic entropy."""
-    first, second, third = read_result(Output(outputs / "espresso" / "relax" / "pw.out.gz", "espresso-out")).steps
-    for a, b in ((first, second), (second, third)):
-        work = np.sum((a.forces + b.forces) / 2 * (b.atoms.positions - a.atoms.positions))
-        assert a.energy - b.energy == pytest.approx(work, rel=0.03)  # the trapezoidal rule: the force halves on the way
+@pytest.mark.parametrize(("name", "rel"), [("relax", 0.03), ("md", 0.001), ("vcrelax", 0.02)])  # in "relax" the force halves
+def test_read_result__espresso_forces_and_stress_are_derivatives_of_the_energy(outputs, name, rel):
+    """Along the path of a run; the energy is that with the electronic entropy."""
+    steps = read_result(Output(outputs / "espresso" / name / "pw.out.gz", "espresso-out")).steps
+    assert len(steps) == 3
+    for a, b in pairwise(steps[: 2 if name == "vcrelax" else 3]):
+        assert b.energy - a.energy == pytest.approx(predicted_change(a, b), rel=rel)
+
+
+def test_read_result__espresso_ends_a_relaxation_of_the_cell_with_new_plane_waves(outputs):
+    _, last, again = read_result(Output(outputs / "espresso" / "vcrelax" / "pw.out.gz", "espresso-out")).steps
+    np.testing.assert_allclose(again.atoms.cell.array, last.atoms.cell.array, atol=1e-8)
+    np.testing.assert_allclose(again.atoms.positions, last.atoms.positions, atol=1e-8)
+    assert again.energy == pytest.approx(-15.83689484 * 13.605693, rel=1e-7)
+    assert 0 < last.energy - again.energy < 1e-3
 
 
 def test_read_result__espresso_that_did_not_converge(outputs):
