@@ -71,7 +71,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror or error}; run the stage that writes it first") from error
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _plain(value: Any) -> Any:

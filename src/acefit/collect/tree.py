@@ -94,7 +94,7 @@ def collect_results(
     found = find_outputs(places, options.patterns, options.kind)
     if not found.outputs:
         names = ", ".join(map(str, places))
-        raise DataError(f"no results of a known program below {names}; say what they are with a format and patterns of names")
+        raise DataError(f"no results of a known program below {names}; name the files (--glob '*.xyz') and, if need be, --format")
     reader = _Reader(places, options, selection)
     with tempfile.TemporaryDirectory(prefix="acefit-") as folder:
         with open_writer(Path(folder) / "tables") as write:

@@ -30,7 +30,7 @@ def find_configuration(path: str | Path | None = None, folder: Path | None = Non
         if found.is_dir():
             return find_configuration(None, found)
         if not found.is_file():
-            raise ConfigError(f"{found}: there is no such configuration file; name one, such as `acefit check input.yaml`")
+            raise ConfigError(f"{found}: there is no such configuration file; mend its name, or make one with `acefit init`")
         return found
     folder = Path() if folder is None else folder
     present = [folder / name for name in USUAL if (folder / name).is_file()]
