@@ -55,6 +55,7 @@ def convert(
     else:
         _refuse({"--e0": e0, "--lammps": lammps}, f"{sources[0]} is no potential ({', '.join(SUFFIXES)})")
         keys = {"energy_key": energy_key, "forces_key": forces_key, "stress_key": stress_key, "group_key": group_key}
+        keys |= {"leaving_out": "give --leave-out"}
         result = _convert_data(sources, target, {**keys, "on_bad_structure": "leave_out" if leave_out else "stop"}, quiet)
     if as_json:
         print_json(result)

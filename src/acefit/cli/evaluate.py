@@ -63,6 +63,7 @@ def evaluate(
         elements=model.elements,
         lammps_elements=lammps_elements.split(),
         energy_needed=False,
+        leaving_out="give --leave-out",
     )
     done = evaluate_files(model, data, output, options, threads, lambda parts: progress(parts, "Evaluating", quiet=quiet))
     if as_json:

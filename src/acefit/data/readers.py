@@ -75,6 +75,8 @@ class ReadingOptions:
         Elements of the types 1, 2, ... of LAMMPS, for dumps that do not name them.
     energy_needed : bool
         Whether a pickled frame without any energy is an error.
+    leaving_out : str
+        How the user leaves structures out that cannot be used, for the error; empty where there is no way.
     """
 
     energy_key: str | None = None
@@ -86,6 +88,7 @@ class ReadingOptions:
     minimum_distance: float = MINIMUM_DISTANCE
     lammps_elements: Sequence[str] = ()
     energy_needed: bool = True
+    leaving_out: str = "set data.on_bad_structure: leave_out"
 
     def __post_init__(self) -> None:
         if self.on_bad_structure not in ("stop", "leave_out"):
@@ -212,11 +215,11 @@ def iterate_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | 
             yield Piece(number, _assemble(sound), _report(str(file["path"]), role, sound, keys), bad)
     if first_bad and options.on_bad_structure == "stop":
         more = f" (and {n_bad - 1} more)" if n_bad > 1 else ""
-        cure = "mend or remove it, or set data.on_bad_structure: leave_out"
+        cure = "mend or remove it" + (f", or {options.leaving_out}" if options.leaving_out else "")
         raise DataError(f"{first_bad}{more}; {cure}")
     if not n_structures:
         names = ", ".join(str(file["path"]) for file in files)
-        raise DataError(f"no structure to fit remains of {names or 'no file'}; give data.filename a file with usable structures")
+        raise DataError(f"no structure that can be used remains of {names or 'no file'}; give a file with such structures")
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,7 @@ def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tupl
     """
     reader = _reader_of(path)
     if not path.is_file():
-        raise DataError(f"dataset {path} does not exist; mend its name or data.datapath")
+        raise DataError(f"dataset {path} does not exist; mend its name")
     parts = _read_parts(reader, path, role, options)
     while True:
         try:
@@ -388,7 +391,7 @@ def _rows_of_frame(frame: pd.DataFrame, path: Path, options: ReadingOptions) -> 
     if "ase_atoms" not in frame.columns:
         raise DataError(f"{path} has no column ase_atoms; it has {', '.join(map(str, frame.columns))}")
     if options.energy_needed and not {"energy", "energy_corrected", options.energy_key} & set(frame.columns):
-        raise DataError(f"{path} has neither a column energy nor energy_corrected; add one or set data.energy_key")
+        raise DataError(f"{path} has neither a column energy nor energy_corrected; add one, or name it (energy_key)")
     columns = [str(name) for name in frame.columns]
     rows: list[Row] = []
     for row, values in enumerate(zip(*(frame[name] for name in frame.columns), strict=True)):

@@ -197,7 +197,7 @@ def test_read_files__refuses_missing_files_wrong_roles_and_nothing(tmp_path):
         read(str(tmp_path / "none.xyz"))
     with pytest.raises(DataError, match=r"subset 'all' of f\.xyz is not one of"):
         read({"path": "f.xyz", "subset": "all"})
-    with pytest.raises(DataError, match="no structure to fit remains"):
+    with pytest.raises(DataError, match="no structure that can be used remains"):
         read()
 
 
@@ -247,7 +247,7 @@ def test_read_files__takes_text_with_other_line_ends_and_without_one(tmp_path):
         ("1\n\nCu 0 0 0\nx\n", "line 4: a number of atoms is expected, not 'x'"),
         ("1\nProperties=species:S:1:pos:R:99999\nCu 0 0 0\n", "line 2: properties have an absurd number of columns"),
         ("1\n\nCu 0 0 0\n\n1\n\nCu 0 0 0\n", "line 5: structures behind an empty line would be lost"),
-        ("", "no structure to fit remains of .*f.xyz"),
+        ("", "no structure that can be used remains of .*f.xyz"),
     ],
 )
 def test_read_files__counts_what_xyz_files_announce(tmp_path, text, message):
