@@ -35,7 +35,7 @@ from acefit.data.storage import Dataset, concatenate
 from acefit.data.stored import open_dataset
 from acefit.data.structures import StructureSet, consecutive_ranges
 from acefit.data.unpickle import read_pickled_frame
-from acefit.errors import AcefitError, DataError
+from acefit.errors import AcefitError, ArtifactError, DamagedArtifactError, DataError
 from acefit.untrusted import bounded_memory, fair_size
 
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
@@ -165,7 +165,8 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
     Parameters
     ----------
     files : iterable of mappings
-        Each with ``path``, optionally ``subset``: ``data`` (to be split, the default), ``train`` or ``test``.
+        Each with ``path``, optionally ``subset``: ``data`` (to be split, the default), ``train`` or ``test``; and ``made_by``,
+        the stage that has made it, else it is the user's.
     options : ReadingOptions, optional
 
     Returns
@@ -178,6 +179,8 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
     ------
     DataError
         If a file cannot be read, no structure remains, or a structure cannot be used and the options say ``stop``.
+    ArtifactError
+        If a table that a stage has made is missing or damaged.
     """
     pieces = list(iterate_files(files, options))
     left_out = [item for piece in pieces for item in piece.left_out]
@@ -208,11 +211,18 @@ def iterate_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | 
         role = file.get("subset", "data")
         if role not in ("data", "train", "test"):
             raise DataError(f"subset {role!r} of {file['path']} is not one of data, train, test")
-        for sound, bad, keys in _read_sound(Path(file["path"]), role, options):
-            first_bad = first_bad or (bad[0] if bad else None)
-            n_bad += len(bad)
-            n_structures += len(sound)
-            yield Piece(number, _assemble(sound), _report(str(file["path"]), role, sound, keys), bad)
+        try:
+            for sound, bad, keys in _read_sound(Path(file["path"]), role, options):
+                first_bad = first_bad or (bad[0] if bad else None)
+                n_bad += len(bad)
+                n_structures += len(sound)
+                yield Piece(number, _assemble(sound), _report(str(file["path"]), role, sound, keys), bad)
+        except ArtifactError as error:
+            if "made_by" in file:
+                raise
+            # only what can be made again is set aside, or may be deleted
+            what = f"{error.path} {error.problem}" if isinstance(error, DamagedArtifactError) else str(error).partition(";")[0]
+            raise DataError(f"{what}; name another file, or mend this one") from error
     if first_bad and options.on_bad_structure == "stop":
         more = f" (and {n_bad - 1} more)" if n_bad > 1 else ""
         cure = "mend or remove it" + (f", or {options.leaving_out}" if options.leaving_out else "")
@@ -250,7 +260,7 @@ def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tupl
             with contextlib.nullcontext() if reader is _rows_of_parquet else bounded_memory(path, DataError):
                 part = next(parts, None)
         except AcefitError as error:
-            raise error if path.name in str(error) else DataError(f"{path}: {error}") from error
+            raise error if isinstance(error, ArtifactError) or path.name in str(error) else DataError(f"{path}: {error}") from error
         except Exception as error:  # ASE's readers raise whatever a broken line leads to
             raise DataError(
                 f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"

@@ -16,7 +16,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from acefit.data import readers
 from acefit.data.readers import LeftOut, ReadingOptions, iterate_files, join_reports, read_files
 from acefit.data.storage import write_dataset
-from acefit.errors import DataError
+from acefit.errors import DamagedArtifactError, DataError
 from conftest import shared_path
 
 
@@ -190,6 +190,21 @@ def test_read_files__names_files_it_cannot_read(tmp_path, name, content, message
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read(str(tmp_path / name))
+
+
+def test_read_files__tables_of_the_user_are_not_taken_for_files_of_the_pipeline(tmp_path):
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "f.parquet")
+    (tmp_path / "atoms.parquet").touch()
+    given = {"path": str(tmp_path / "f.parquet")}
+    # whoever gets a DamagedArtifactError renames the file, so that it is made again, or advises to delete it
+    with pytest.raises(DataError, match=r"f\.parquet was not written by acefit \(no acefit metadata\); name another file"):
+        read(given)
+    with pytest.raises(DamagedArtifactError, match="run the pipeline again"):
+        read({**given, "made_by": "label"})
+    write_dataset(read(write(tmp_path, "a.xyz")).dataset, tmp_path / "f.parquet", tmp_path / "atoms.parquet")
+    (tmp_path / "atoms.parquet").unlink()
+    with pytest.raises(DataError, match=r"atoms\.parquet does not exist; name another file, or mend this one$"):
+        read(given)
 
 
 def test_read_files__refuses_missing_files_wrong_roles_and_nothing(tmp_path):
