@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
-from acefit.errors import AcefitError
+from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 Selection = Annotated[
     str, typer.Option("--selection", "-s", help="Steps: first, last, all, first_and_last, or a slice such as ::10.")
@@ -55,9 +54,7 @@ def collect(
     from acefit.collect.tree import CollectOptions, collect_results
     from acefit.data.writers import STRUCTURES
 
-    for path in (output, output / STRUCTURES):
-        if path.is_file() and not force:
-            raise AcefitError(f"{path} exists already; name another file, or give --force to replace it")
+    refuse_to_replace((output, output / STRUCTURES), force)
     options = CollectOptions(
         patterns=patterns or (),
         kind=kind,

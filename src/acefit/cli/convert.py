@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, progress
+from acefit.cli.output import Json, Quiet, print_json, print_pairs, progress, refuse_to_replace
 from acefit.errors import AcefitError
 
 
@@ -43,9 +43,7 @@ def convert(
     from acefit.data.writers import STRUCTURES
     from acefit.potential.files import SUFFIXES
 
-    for path in (target, target / STRUCTURES, lammps):
-        if path is not None and path.is_file() and not force:
-            raise AcefitError(f"{path} exists already; name another file, or give --force to replace it")
+    refuse_to_replace((target, target / STRUCTURES, lammps), force)
     if sources[0].suffix.lower() in SUFFIXES:
         of_data = {"--energy-key": energy_key, "--forces-key": forces_key, "--stress-key": stress_key, "--leave-out": leave_out}
         _refuse(of_data, f"{sources[0]} is a potential")

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
-from acefit.errors import AcefitError
+from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 HEADINGS = {
     "n_structures": "structures",
@@ -50,9 +49,7 @@ def evaluate(
     from acefit.pipeline.evaluate import evaluate_files
     from acefit.potential.files import read_any
 
-    for path in (output, output / STRUCTURES) if output else ():
-        if path is not None and path.is_file() and not force:
-            raise AcefitError(f"{path} exists already; name another file, or give --force to replace it")
+    refuse_to_replace((output, output / STRUCTURES) if output else (), force)
     model = read_any(potential)
     options = ReadingOptions(
         energy_key=energy_key,

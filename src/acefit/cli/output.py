@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from acefit.errors import AcefitError
+
 Item = TypeVar("Item")
 
 WIDE = 200
@@ -29,6 +31,13 @@ Configuration = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")]
+
+
+def refuse_to_replace(paths: Iterable[Path | None], force: bool) -> None:
+    """End with an error if one of the files is there, and it is not to be replaced."""
+    for path in paths:
+        if path is not None and path.is_file() and not force:
+            raise AcefitError(f"{path} exists already; name another file, or give --force to replace it")
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:

@@ -260,7 +260,9 @@ def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tupl
             with contextlib.nullcontext() if reader is _rows_of_parquet else bounded_memory(path, DataError):
                 part = next(parts, None)
         except AcefitError as error:
-            raise error if isinstance(error, ArtifactError) or path.name in str(error) else DataError(f"{path}: {error}") from error
+            raise (
+                error if isinstance(error, ArtifactError) or path.name in str(error) else DataError(f"{path}: {error}")
+            ) from error
         except Exception as error:  # ASE's readers raise whatever a broken line leads to
             raise DataError(
                 f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -69,6 +69,19 @@ def open_writer(
     raise DataError(
         f"{path}: cannot write this kind of dataset; end the name in one of {known}, or name a folder for Parquet tables"
     )
+
+
+def check_target(target: Path, sources: Sequence[Path]) -> None:
+    """Refuse to write what is read.
+
+    Raises
+    ------
+    DataError
+        If the target is one of the sources; folders of tables stand for these.
+    """
+    written, *read = (path / STRUCTURES if is_folder_of_tables(path) else path for path in (target, *sources))
+    if written.exists() and any(path.exists() and path.samefile(written) for path in read):
+        raise DataError(f"{target} is read and written; give another target")
 
 
 def is_folder_of_tables(path: Path) -> bool:

@@ -22,7 +22,7 @@ from acefit.data.readers import LeftOut, Piece, ReadingOptions, iterate_files
 from acefit.data.references import Composition, References
 from acefit.data.storage import Dataset, structure_columns, with_energies
 from acefit.data.structures import StructureSet, consecutive_ranges
-from acefit.data.writers import ATOMS, STRUCTURES, TEXT, format_xyz, is_folder_of_tables, open_text
+from acefit.data.writers import ATOMS, STRUCTURES, TEXT, check_target, format_xyz, is_folder_of_tables, open_text
 from acefit.errors import DataError
 from acefit.evaluation.predict import Prediction, predict_compiled
 from acefit.files import file_digest
@@ -217,9 +217,7 @@ def _open_sink(target: str | Path | None, sources: Sequence[Path]) -> AbstractCo
     if target is None:
         return nullcontext(lambda part: None)
     path = Path(target)
-    written = path / STRUCTURES if is_folder_of_tables(path) else path
-    if any(source.exists() and written.exists() and source.samefile(written) for source in sources):
-        raise DataError(f"{target} is read and written; give another target")
+    check_target(path, sources)
     if is_folder_of_tables(path):
         return _tables(path, {"step": "evaluate", "code": "", "inputs": {str(p): file_digest(p) for p in sources}})
     if path.name.lower().endswith(TEXT):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from acefit.basis.compiled import compile_potential
 from acefit.data.neighborlists import build
+from acefit.data.storage import Dataset
 from acefit.data.structures import StructureSet, atom_rows, concatenate
 from acefit.errors import DataError
 from acefit.potential.model import Potential
@@ -90,6 +91,11 @@ class Augmented(NamedTuple):
     n_seeds: int
     n_unreliable: int
     n_candidates: int
+
+    def dataset(self) -> Dataset:
+        """Them as data: corrected energies, forces with their mask; without stresses, which have none."""
+        bare = Dataset.from_structures(replace(self.structures, stresses=np.full_like(self.structures.stresses, np.nan)))
+        return replace(bare, raw_energies=np.full_like(bare.raw_energies, np.nan), force_masks=self.mask)
 
     def facts(self) -> dict[str, object]:
         """Numbers and ranges by name."""

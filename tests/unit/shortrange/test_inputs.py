@@ -25,5 +25,5 @@ def test_read_geometries__leaves_augmented_structures_out(tmp_path, caplog):
 
 def test_read_geometries__refuses_other_elements(tmp_path):
     write(tmp_path / "a.xyz", Atoms("Ni2", [[0, 0, 0], [0, 0, 2.2]]))
-    with pytest.raises(DataError, match="Ni: not among the elements of the potential; mend or remove it$"):
+    with pytest.raises(DataError, match=r"Ni: not among the elements of the potential; mend or remove it$"):
         read_geometries([tmp_path / "a.xyz"], bare_potential())
