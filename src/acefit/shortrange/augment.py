@@ -16,7 +16,7 @@ from acefit.data.storage import Dataset
 from acefit.data.structures import StructureSet, atom_rows, concatenate
 from acefit.errors import DataError
 from acefit.potential.model import Potential
-from acefit.shortrange.compression import Compressed, GammaOf, compress, reliable_sizes
+from acefit.shortrange.compression import Compressed, GammaOf, check_search, compress, reliable_sizes
 from acefit.shortrange.distances import Distances, atoms_with_short_pairs, known_distances, shortest_per_structure
 
 NAME = "augmented/zbl"
@@ -64,8 +64,7 @@ class AugmentSettings:
     def __post_init__(self) -> None:
         if min(self.n_seeds, self.largest_seed) < 1 or (self.n_selected is not None and self.n_selected < 1):
             raise DataError("augmentation needs at least one seed structure, one atom in it and one structure to select")
-        if not (0.0 < self.shortest < np.inf and 0.0 < self.step < np.inf):
-            raise DataError(f"augmentation needs a positive shortest distance and step, not {self.shortest} and {self.step} Å")
+        check_search(self.shortest, self.step, self.largest_gamma, self.seed)
         if not self.lowest < self.highest:
             raise DataError(f"no energy is above {self.lowest} and below {self.highest} eV/atom; exchange them")
 
@@ -193,8 +192,9 @@ def augment(
             f"none of {len(seeds)} compressed structures is both beyond what the potential can be relied on and within the "
             "limits of the energy; the potential may repel enough already, or the highest energy is too low"
         )
-    chosen = np.arange(found.n_structures) if rank is None else rank(found, settings.n_selected)
-    chosen = chosen[: settings.n_selected]
+    most = min(settings.n_selected or found.n_structures, found.n_structures)
+    # without a choice, spread over all seeds and sizes
+    chosen = np.arange(most) * found.n_structures // most if rank is None else rank(found, settings.n_selected)[:most]
     kept = replace(found.select(chosen), ids=np.arange(len(chosen)))
     of_atoms = mask[atom_rows(found.offsets, chosen)].astype(np.float64)
     shortest = build(kept, potential.cutoff).shortest_per_structure()

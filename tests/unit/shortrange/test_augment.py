@@ -109,6 +109,12 @@ def test_augment__keeps_what_is_ranked_first():
     assert len(found.mask) == 2
 
 
+def test_augment__without_a_choice_keeps_some_of_all_seeds():
+    structures = StructureSet.from_ase([FRAMES[0], FRAMES[5]])
+    found = augment(bare_potential(), structures, replace(SETTINGS, n_selected=2), below_two_fails)
+    assert found.structures.numbers.tolist() == [13, 29]
+
+
 @pytest.mark.parametrize(
     ("frames", "settings", "message"),
     [
@@ -127,8 +133,14 @@ def test_augment__says_why_nothing_is_made(frames, settings, message):
     [
         ({"n_seeds": 0}, "at least one seed"),
         ({"n_selected": 0}, "one structure to select"),
-        ({"step": -1.0}, "positive shortest distance and step"),
+        ({"step": -1.0}, "step of at least"),
+        ({"shortest": np.inf}, "or more, not inf"),
         ({"lowest": 200.0}, "no energy is above"),
+        ({"shortest": 0.29}, r"shortest distance of 0\.3 Å or more"),
+        ({"step": 1e-4}, r"step of at least 0\.001 Å"),
+        ({"largest_gamma": 0.0}, "grade above 0"),
+        ({"largest_gamma": np.nan}, "grade above 0"),
+        ({"seed": -1}, "seed of 0 or more"),
     ],
 )
 def test_settings__are_checked(settings, message):
