@@ -65,9 +65,17 @@ def open_writer(
         return _pickle(path, group_key)
     if is_folder_of_tables(path) or name == STRUCTURES:
         return _tables(path if is_folder_of_tables(path) else path.parent, provenance)
-    known = ", ".join(suffix for suffix in SUFFIXES if suffix != PARQUET)
-    raise DataError(
-        f"{path}: cannot write this kind of dataset; end the name in one of {known}, or name a folder for Parquet tables"
+    raise unknown_kind(path, "dataset", [suffix for suffix in SUFFIXES if suffix != PARQUET])
+
+
+def unknown_kind(path: Path, what: str, known: Sequence[str]) -> DataError:
+    """Error of a name from which no kind of file follows."""
+    if path.suffix.lower() == PARQUET:
+        folder = path.with_suffix("")
+        return DataError(f"{path}: Parquet tables are two, of structures and of atoms; name a folder for them, such as {folder}")
+    names = ", ".join(known)
+    return DataError(
+        f"{path}: cannot write this kind of {what}; end the name in one of {names}, or name a folder for Parquet tables"
     )
 
 

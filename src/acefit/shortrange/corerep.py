@@ -125,8 +125,8 @@ def output_path(potential: Path, output: Path | None, overwrite: bool) -> Path:
     Raises
     ------
     PotentialError
-        If a name is that of a folder, or not of a B-basis file; or if there is such a file already, above all the potential itself,
-        and it is not to be overwritten.
+        If a name is that of a folder, or not of a B-basis file; or if there is such a file already, above all the potential
+        itself, and it is not to be overwritten.
     """
     if potential.is_dir():
         raise PotentialError(f"{potential} is a folder; name a potential file")

@@ -24,7 +24,6 @@ from acefit.shortrange.corerep import (
 from acefit.shortrange.grading import grades_of, read_with_active_set
 from acefit.shortrange.inputs import read_geometries
 
-
 log = logging.getLogger(__name__)
 
 
