@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.basis.compiled import Compiled
+from acefit.data.checks import MINIMUM_DISTANCE
 from acefit.data.neighborlists import NeighborList, build
 from acefit.data.structures import StructureSet
+from acefit.errors import DataError
 from acefit.evaluation.predict import predict_compiled
 from acefit.shortrange import zbl
 
@@ -19,6 +21,9 @@ GammaOf = Callable[[StructureSet, NeighborList], NDArray[np.float64]]
 """Extrapolation grade of each atom (A,); the neighbour list reaches at least to the cutoff of the potential."""
 
 Floats = NDArray[np.float64]
+
+SMALLEST_STEP = 0.001
+"""Angstrom between the sizes; more of them take much memory and tell nothing more."""
 
 
 class Compressed(NamedTuple):
@@ -52,6 +57,23 @@ class Compressed(NamedTuple):
     def largest_gamma(self) -> Floats:
         """Largest extrapolation grade of each size, shape (G,)."""
         return self.gamma.reshape(len(self.distances), -1).max(axis=1)
+
+
+def check_search(shortest: float, step: float, largest_gamma: float, seed: int) -> None:
+    """Refuse settings with which no sizes, no structures or no reliable ones can be found.
+
+    Raises
+    ------
+    DataError
+    """
+    if not MINIMUM_DISTANCE <= shortest < np.inf:
+        raise DataError(f"structures are compressed to a shortest distance of {MINIMUM_DISTANCE} Å or more, not {shortest}")
+    if not SMALLEST_STEP <= step < np.inf:
+        raise DataError(f"distances need a step of at least {SMALLEST_STEP} Å, not {step}")
+    if not largest_gamma > 0.0:
+        raise DataError(f"a potential is relied on up to an extrapolation grade above 0, not {largest_gamma}")
+    if seed < 0:
+        raise DataError(f"structures are drawn with a seed of 0 or more, not {seed}")
 
 
 def scale(structures: StructureSet, s: int, factors: Floats) -> StructureSet:
