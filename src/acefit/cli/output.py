@@ -33,6 +33,11 @@ Configuration = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")]
 
 
+def counted(number: int, noun: str) -> str:
+    """Number and noun, such as `1 problem` and `2 problems`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def refuse_to_replace(paths: Iterable[Path | None], force: bool) -> None:
     """End with an error if one of the files is there, and it is not to be replaced."""
     for path in paths:
