@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, print_table, progress, refuse_to_replace
+from acefit.cli.output import Force, Json, Quiet, counted, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 Selection = Annotated[
     str, typer.Option("--selection", "-s", help="Steps: first, last, all, first_and_last, or a slice such as ::10.")
@@ -96,7 +96,7 @@ def _print(done: Any, output: Path) -> None:
     print_pairs(
         {
             "written": str(output),
-            "results": f"{done.n_files} files, {len(done.problems)} problems",
+            "results": f"{counted(done.n_files, 'file')}, {counted(len(done.problems), 'problem')}",
             "atoms": ", ".join(f"{element} {n}" for element, n in sorted(statistics.elements.items())),
             **{f"free {el}": f"{energy:.6f} eV ({origin})" for el, (energy, origin) in done.references.items()},
         }

@@ -36,6 +36,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and er
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 
 
+def counted(number: int, noun: str) -> str:
+    """Number and noun, such as `1 problem` and `2 problems`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def refuse_to_replace(paths: Iterable[Path | None], force: bool) -> None:
     """End with an error if one of the files is there, and it is not to be replaced."""
     for path in paths:

@@ -22,6 +22,9 @@ GammaOf = Callable[[StructureSet, NeighborList], NDArray[np.float64]]
 
 Floats = NDArray[np.float64]
 
+RIPPLE = 1e-3
+"""eV/atom; smaller rises and falls are ripples of a fitted potential, no barriers."""
+
 SMALLEST_STEP = 0.001
 """Angstrom between the sizes; more of them take much memory and tell nothing more."""
 
@@ -114,12 +117,14 @@ def first_barrier(curve: Compressed) -> int:
     Beyond it the potential has a hole. Zero if the energy rises all the way, after it may have fallen to a minimum at first.
     """
     start = max(int(np.count_nonzero(curve.distances <= curve.natural)) - 1, 0)
-    steps = np.diff(curve.energies[: start + 1][::-1])
-    rises = np.flatnonzero(steps > 0.0)
-    if not len(rises):
+    inwards = curve.energies[: start + 1][::-1] / curve.n_atoms
+    risen = np.flatnonzero(inwards - np.minimum.accumulate(inwards) > RIPPLE)
+    if not len(risen):
         return start
-    falls = np.flatnonzero(steps[rises[0] :] < 0.0)
-    return start - int(rises[0] + falls[0]) if len(falls) else 0
+    lowest = int(np.argmin(inwards[: risen[0]]))
+    from_there = inwards[lowest:]
+    fallen = np.flatnonzero(np.maximum.accumulate(from_there) - from_there > RIPPLE)
+    return start - lowest - int(np.argmax(from_there[: fallen[0]])) if len(fallen) else 0
 
 
 def reliable_sizes(curve: Compressed, largest_gamma: float) -> NDArray[np.bool_]:
