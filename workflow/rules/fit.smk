@@ -19,10 +19,10 @@ rule fit:
         f"{RUN}/logs/fit/step-{{step}}-cycle-{{cycle}}.log",
     benchmark:
         f"{RUN}/benchmarks/fit/step-{{step}}-cycle-{{cycle}}.tsv"
-    conda:
-        "../envs/acefit.yaml"
     # What takes longest goes before the choice among cycles, on which a single cycle does not wait
     priority: 1
+    conda:
+        "../envs/acefit.yaml"
     # Of each process, if there are several
     threads: fit_threads
     resources:

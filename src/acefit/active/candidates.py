@@ -40,7 +40,7 @@ def read_candidates(paths: Sequence[str | Path], elements: Sequence[str], lammps
     DataError
         If a file cannot be read, or a structure cannot be used.
     """
-    options = ReadingOptions(elements=elements, lammps_elements=lammps_elements, energy_needed=False)
+    options = ReadingOptions(elements=elements, lammps_elements=lammps_elements, energy_needed=False, leaving_out="")
     return read_files([{"path": str(path)} for path in paths], options).dataset
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_existing
+from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 if TYPE_CHECKING:
     from acefit.active.active_set import ElementSummary
@@ -58,7 +58,7 @@ def activeset(
     from acefit.active.search import SearchSettings
 
     path = output or potential.with_suffix(".asi.nonlinear" if full else ".asi")
-    refuse_existing([path], force)
+    refuse_to_replace([path], force)
     settings, limit, most = SearchSettings(tolerance, iterations, refinements), parse_limit(force_error), parse_memory(memory)
     model = import_functions(potential)
     read = read_candidates(data, model.elements, lammps_elements.split())

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, print_table, progress, refuse_existing
+from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 LABELS = (
     "file",
@@ -28,9 +28,9 @@ LABELS = (
 def augment(
     potential: Annotated[Path, typer.Argument(help="Potential that was fitted to the data.")],
     data: Annotated[list[Path], typer.Option("--data", "-d", help="The data; repeat for more files.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .xyz(.gz) or pacemaker's .pkl.gz.")] = Path(
-        "augmented.xyz.gz"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=".xyz(.gz), .db, .pkl.gz of pacemaker, or a folder for Parquet.")
+    ] = Path("augmented.xyz.gz"),
     active_set: Annotated[
         Path | None,
         typer.Option(
@@ -58,14 +58,15 @@ def augment(
 
     Example: [bold]acefit augment potential.yaml -d train.xyz -o augmented.xyz.gz[/]
     """
+    from acefit.data.writers import STRUCTURES, check_target, open_writer
     from acefit.shortrange.augment import AugmentSettings
     from acefit.shortrange.augment import augment as make
     from acefit.shortrange.grading import grades_of, ranks_of, read_with_active_set
     from acefit.shortrange.inputs import read_geometries
-    from acefit.shortrange.output import check_name, write_augmented
 
-    check_name(output)
-    refuse_existing([output], force)
+    open_writer(output)  # looks at the name; nothing is written before it is entered
+    refuse_to_replace((output, output / STRUCTURES), force)
+    check_target(output, data)
     settings = AugmentSettings(n_seeds, largest_seed, shortest, step, highest, lowest, highest_reliable, gamma, n_selected, seed)
     model, known, path_to_known = read_with_active_set(potential, active_set)
     found = make(
@@ -76,7 +77,8 @@ def augment(
         rank=ranks_of(model, known) if select else None,
         watch=partial(progress, what="compressing structures", quiet=quiet),
     )
-    write_augmented(found, output)
+    with open_writer(output) as write:
+        write(found.dataset())
     facts = {"file": str(output), "active_set": "none" if path_to_known is None else str(path_to_known), **found.facts()}
     if as_json:
         print_json({**facts, "thresholds": {"-".join(pair): value for pair, value in found.thresholds.items()}})

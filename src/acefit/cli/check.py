@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from acefit.cli.output import Configuration, Json, Quiet, print_json, print_pairs, print_table
+from acefit.cli.output import Configuration, Json, Quiet, counted, print_json, print_pairs, print_table
 
 
 def check(
@@ -64,14 +64,14 @@ def _print_run(name: str, run: Any, measured: bool) -> None:
     from acefit.fit.memory import megabytes
     from acefit.fit.progress import format_duration
 
-    size, time = run.size, run.time
+    size, time, steps = run.size, run.time, counted(len(run.size.steps), "ladder step")
     print_pairs(
         {
             "run": name,
             "results": f"results/{name}",
             "stages": ", ".join(f"{stage} ({n})" if n > 1 else stage for stage, n in run.stages.items()),
             "potential": f"{' '.join(size.elements)}, cutoff {size.cutoff:g} Å",
-            "fits": f"{len(size.steps)} ladder steps of {size.cycles} cycles, at most {size.iterations} iterations each",
+            "fits": f"{steps} of {counted(size.cycles, 'cycle')}, at most {counted(size.iterations, 'iteration')} each",
             "memory": f"about {megabytes(run.memory)} for the largest fit (estimate, within 20 %)",
             "time": f"about {format_duration(time.total)} if every fit makes all its iterations ({_basis(measured)})",
         }

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_existing
+from acefit.cli.output import Force, Json, Quiet, counted, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 Selection = Annotated[
     str, typer.Option("--selection", "-s", help="Steps: first, last, all, first_and_last, or a slice such as ::10.")
@@ -43,7 +43,7 @@ def collect(
     keep_unfinished: KeepUnfinished = False,
     stop: Stop = False,
     group_depth: GroupDepth = 1,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")] = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -55,7 +55,7 @@ def collect(
     from acefit.collect.tree import CollectOptions, collect_results
     from acefit.data.writers import STRUCTURES
 
-    refuse_existing((output, output / STRUCTURES), force)
+    refuse_to_replace((output, output / STRUCTURES), force)
     options = CollectOptions(
         patterns=patterns or (),
         kind=kind,
@@ -96,7 +96,7 @@ def _print(done: Any, output: Path) -> None:
     print_pairs(
         {
             "written": str(output),
-            "results": f"{done.n_files} files, {len(done.problems)} problems",
+            "results": f"{counted(done.n_files, 'file')}, {counted(len(done.problems), 'problem')}",
             "atoms": ", ".join(f"{element} {n}" for element, n in sorted(statistics.elements.items())),
             **{f"free {el}": f"{energy:.6f} eV ({origin})" for el, (energy, origin) in done.references.items()},
         }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, progress, refuse_existing
+from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, progress, refuse_to_replace
 from acefit.errors import AcefitError
 
 
@@ -32,7 +32,7 @@ def convert(
         str, typer.Option("--group-key", help="Name of the group of a structure, read and written.")
     ] = "config_type",
     leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out structures that cannot be used; else stop.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")] = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,7 +43,7 @@ def convert(
     from acefit.data.writers import STRUCTURES
     from acefit.potential.files import SUFFIXES
 
-    refuse_existing((target, target / STRUCTURES, lammps), force)
+    refuse_to_replace((target, target / STRUCTURES, lammps), force)
     if sources[0].suffix.lower() in SUFFIXES:
         of_data = {"--energy-key": energy_key, "--forces-key": forces_key, "--stress-key": stress_key, "--leave-out": leave_out}
         _refuse(of_data, f"{sources[0]} is a potential")
@@ -53,6 +53,7 @@ def convert(
     else:
         _refuse({"--e0": e0, "--lammps": lammps}, f"{sources[0]} is no potential ({', '.join(SUFFIXES)})")
         keys = {"energy_key": energy_key, "forces_key": forces_key, "stress_key": stress_key, "group_key": group_key}
+        keys |= {"leaving_out": "give --leave-out"}
         result = _convert_data(sources, target, {**keys, "on_bad_structure": "leave_out" if leave_out else "stop"}, quiet)
     if as_json:
         print_json(result)

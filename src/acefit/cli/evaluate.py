@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress, refuse_existing
+from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, print_table, progress, refuse_to_replace
 
 HEADINGS = {
     "n_structures": "structures",
@@ -36,7 +36,7 @@ def evaluate(
         str, typer.Option("--lammps-elements", "-e", help='Elements of types of dumps, e.g. "Ni Nb".')
     ] = "",
     leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out structures that cannot be used; else stop.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")] = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -49,7 +49,7 @@ def evaluate(
     from acefit.pipeline.evaluate import evaluate_files
     from acefit.potential.files import read_any
 
-    refuse_existing((output, output / STRUCTURES) if output else (), force)
+    refuse_to_replace((output, output / STRUCTURES) if output else (), force)
     model = read_any(potential)
     options = ReadingOptions(
         energy_key=energy_key,
@@ -60,6 +60,7 @@ def evaluate(
         elements=model.elements,
         lammps_elements=lammps_elements.split(),
         energy_needed=False,
+        leaving_out="give --leave-out",
     )
     done = evaluate_files(model, data, output, options, threads, lambda parts: progress(parts, "Evaluating", quiet=quiet))
     if as_json:

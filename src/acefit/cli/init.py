@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -19,12 +20,14 @@ from acefit.errors import AcefitError
 if TYPE_CHECKING:
     from acefit.data.survey import Survey
 
+LEAST_CUTOFF = 0.5
+
 Data = Annotated[list[Path] | None, typer.Argument(help="Data files; asked for if none is given.", metavar="DATA...")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Configuration to write.")]
 Name = Annotated[str | None, typer.Option("--name", "-n", help="Name of the run; default: that of the data.")]
 Elements = Annotated[str | None, typer.Option("--elements", help='Elements, e.g. "Al Ni"; default: those of the data.')]
 NumberOfFunctions = Annotated[int | None, typer.Option("--functions", min=1, help="Functions per element.")]
-Cutoff = Annotated[float | None, typer.Option("--cutoff", min=0.5, help="Cutoff, Å.")]
+Cutoff = Annotated[float | None, typer.Option("--cutoff", min=LEAST_CUTOFF, help="Cutoff, Å.")]
 TestSize = Annotated[float | None, typer.Option("--test-size", min=0, help="Share or number of test structures.")]
 Weighting = Annotated[str | None, typer.Option("--weighting", help="energy or uniform.")]
 OfReferences = Annotated[
@@ -71,7 +74,7 @@ def init(
     proposed = propose(survey)
     choices = replace(
         proposed,
-        test_size=ask("Test set: share (below 1) or number of structures, 0 for none", test_size, proposed.test_size, float),
+        test_size=ask("Test set: share (below 1) or number of structures, 0 for none", test_size, proposed.test_size, _number),
         elements=ask("Elements", elements, " ".join(proposed.elements), parse_elements),
         reference_energy=ask(
             "Reference energies: auto, isolated, none, or such as Al:-0.1",
@@ -79,8 +82,8 @@ def init(
             proposed.reference_energy or "none",
             parse_references,
         ),
-        functions=ask("Functions per element", functions, proposed.functions, int),
-        cutoff=ask("Cutoff (Å)", cutoff, proposed.cutoff, float),
+        functions=ask("Functions per element", functions, proposed.functions, _positive_integer),
+        cutoff=ask("Cutoff (Å)", cutoff, proposed.cutoff, _cutoff),
         weighting=ask("Weighting: energy or uniform", weighting, proposed.weighting, _weighting),
     )
     _check_elements(survey, choices.elements)
@@ -107,7 +110,7 @@ def _asked(question: str, given: Any, default: Any, parse: Callable[[str], Any])
     while True:
         try:
             return parse(str(typer.prompt(question, default=default, type=str)))
-        except (AcefitError, ValueError) as error:
+        except AcefitError as error:
             typer.echo(f"  {error}")
 
 
@@ -132,9 +135,29 @@ def _check_target(output: Path, force: bool, ask: Ask) -> None:
 
 
 def _found(name: str | Path) -> Path:
-    from acefit.config.paths import resolve_file
+    from acefit.config.paths import DATA_VARIABLE, resolve_file
 
-    return Path(resolve_file(str(name), what="data", base_path=Path(), environment=os.environ))
+    return Path(resolve_file(str(name), what="data", base_path=Path(), datapath=os.environ.get(DATA_VARIABLE)))
+
+
+def _number(text: str, least: float = 0.0) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value < math.inf:
+        raise AcefitError(f"{text!r} is no number from {least:g} on")
+    return value
+
+
+def _cutoff(text: str) -> float:
+    return _number(text, LEAST_CUTOFF)
+
+
+def _positive_integer(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise AcefitError(f"{text!r} is no positive integer")
+    return int(text)
 
 
 def _weighting(text: str) -> str:
@@ -175,7 +198,7 @@ def _described(survey: Survey) -> dict[str, Any]:
         "labels": ", ".join(f"{label} {n}" for label, n in labels.items() if n) or "none",
         "free atoms": " ".join(survey.isolated) or "none",
         "groups": len(survey.groups),
-        "shortest distance": f"{survey.shortest:.3f} Å (typical {survey.typical:.2f} Å)",
+        "shortest distance": f"{survey.shortest:.3f} Å (typical {survey.typical:.2f} Å)" if survey.typical > 0 else "none",
         **({"cannot be used": f"{len(survey.left_out)}, first {survey.left_out[0]}"} if survey.left_out else {}),
     }
 

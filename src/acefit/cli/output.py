@@ -36,14 +36,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and er
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 
 
-def refuse_existing(paths: Iterable[Path | None], force: bool) -> None:
-    """Do not write over files that are there, unless that is wanted.
+def counted(number: int, noun: str) -> str:
+    """Number and noun, such as `1 problem` and `2 problems`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
-    Raises
-    ------
-    AcefitError
-        If one is there.
-    """
+
+def refuse_to_replace(paths: Iterable[Path | None], force: bool) -> None:
+    """End with an error if one of the files is there, and it is not to be replaced."""
     for path in paths:
         if path is not None and path.is_file() and not force:
             raise AcefitError(f"{path} exists already; name another file, or give --force to replace it")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acefit.cli.activeset import Iterations, LammpsElements, Memory, OfFunctions, Query, Refinements, Tables, Tolerance
-from acefit.cli.output import Json, Quiet, print_json, print_pairs, print_table, progress
+from acefit.cli.output import Force, Json, Quiet, print_json, print_pairs, print_table, progress
 from acefit.errors import AcefitError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def select(
     memory: Memory = "auto",
     tables: Tables = False,
     lammps_elements: LammpsElements = "",
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")] = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

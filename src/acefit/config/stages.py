@@ -118,6 +118,8 @@ def potential_elements(config: Config) -> list[str]:
 def data_files(config: Config) -> list[dict[str, str]]:
     """Datasets with the subset they belong to: `data` to be split, or `train` and `test` where both are given.
 
+    Those that earlier rounds have made say so.
+
     Raises
     ------
     ConfigError
@@ -129,7 +131,7 @@ def data_files(config: Config) -> list[dict[str, str]]:
         {"path": _data_path(config, name, path), "subset": subset}
         for key, subset, names in groups
         for path, name in _entries(("data", key), names)
-    ] + [{"path": path, "subset": "train"} for path in config.labelled]
+    ] + [{"path": path, "subset": "train", "made_by": "label"} for path in config.labelled]
 
 
 def _data_path(config: Config, name: str, path: KeyPath) -> str:

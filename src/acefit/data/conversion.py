@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from acefit.data.readers import FileReport, LeftOut, Piece, ReadingOptions, iterate_files, join_reports
-from acefit.data.writers import STRUCTURES, is_folder_of_tables, open_writer
+from acefit.data.writers import STRUCTURES, check_target, open_writer
 from acefit.errors import DataError
 from acefit.files import file_digest
 
@@ -48,9 +48,7 @@ def convert_data(
     """
     options = options or ReadingOptions()
     paths = [Path(source) / STRUCTURES if Path(source).is_dir() else Path(source) for source in sources]
-    written = Path(target) / STRUCTURES if is_folder_of_tables(Path(target)) else Path(target)
-    if any(path.exists() and written.exists() and path.samefile(written) for path in paths):
-        raise DataError(f"{target} is read and written; give another target")
+    check_target(Path(target), paths)
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise DataError(f"dataset {missing[0]} does not exist; mend its name")

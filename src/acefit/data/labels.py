@@ -112,7 +112,7 @@ def find_keys(rows: Iterable[tuple[Atoms, Mapping[str, Any]]], wanted: Mapping[s
         best = max(candidates, key=lambda name: counts[label, name])
         found[label] = best if counts[label, best] else None
         if label in given and n_rows and found[label] is None and not (label == "energy" and has_corrected):
-            raise DataError(f"{source}: no structure has {label} under the name {best!r}; mend data.{label}_key")
+            raise DataError(f"{source}: no structure has {label} under the name {best!r}; mend {label}_key")
     unusual = sorted(others - {name for candidates in CANDIDATES.values() for name in candidates} - set(given.values()))
     if n_rows and found["energy"] is None and not has_corrected and unusual:
         log.warning(

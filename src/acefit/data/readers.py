@@ -25,17 +25,17 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
-from numpy.typing import NDArray
 
 from acefit.data.checks import MINIMUM_DISTANCE, find_problems
 from acefit.data.database import ReadOnlyDatabase
-from acefit.data.labels import Keys, Labels, find_keys, labels_of_atoms
+from acefit.data.frames import Frame, dataset_of, structures_of
+from acefit.data.labels import Keys, find_keys, labels_of_atoms
 from acefit.data.lammps import check_dump, without_labels
 from acefit.data.storage import Dataset, concatenate
 from acefit.data.stored import open_dataset
-from acefit.data.structures import StructureSet, consecutive_ranges
+from acefit.data.structures import consecutive_ranges
 from acefit.data.unpickle import read_pickled_frame
-from acefit.errors import AcefitError, DataError
+from acefit.errors import AcefitError, ArtifactError, DamagedArtifactError, DataError
 from acefit.untrusted import bounded_memory, fair_size
 
 PICKLED = (".pckl.gzip", ".pkl.gzip", ".pckl.gz", ".pkl.gz", ".pckl", ".pkl", ".pickle")
@@ -75,6 +75,8 @@ class ReadingOptions:
         Elements of the types 1, 2, ... of LAMMPS, for dumps that do not name them.
     energy_needed : bool
         Whether a pickled frame without any energy is an error.
+    leaving_out : str
+        How the user leaves structures out that cannot be used, for the error; empty where there is no way.
     """
 
     energy_key: str | None = None
@@ -86,6 +88,7 @@ class ReadingOptions:
     minimum_distance: float = MINIMUM_DISTANCE
     lammps_elements: Sequence[str] = ()
     energy_needed: bool = True
+    leaving_out: str = "set data.on_bad_structure: leave_out"
 
     def __post_init__(self) -> None:
         if self.on_bad_structure not in ("stop", "leave_out"):
@@ -162,7 +165,8 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
     Parameters
     ----------
     files : iterable of mappings
-        Each with ``path``, optionally ``subset``: ``data`` (to be split, the default), ``train`` or ``test``.
+        Each with ``path``, optionally ``subset``: ``data`` (to be split, the default), ``train`` or ``test``; and ``made_by``,
+        the stage that has made it, else it is the user's.
     options : ReadingOptions, optional
 
     Returns
@@ -175,6 +179,8 @@ def read_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | Non
     ------
     DataError
         If a file cannot be read, no structure remains, or a structure cannot be used and the options say ``stop``.
+    ArtifactError
+        If a table that a stage has made is missing or damaged.
     """
     pieces = list(iterate_files(files, options))
     left_out = [item for piece in pieces for item in piece.left_out]
@@ -205,31 +211,25 @@ def iterate_files(files: Iterable[Mapping[str, str]], options: ReadingOptions | 
         role = file.get("subset", "data")
         if role not in ("data", "train", "test"):
             raise DataError(f"subset {role!r} of {file['path']} is not one of data, train, test")
-        for sound, bad, keys in _read_sound(Path(file["path"]), role, options):
-            first_bad = first_bad or (bad[0] if bad else None)
-            n_bad += len(bad)
-            n_structures += len(sound)
-            yield Piece(number, _assemble(sound), _report(str(file["path"]), role, sound, keys), bad)
+        try:
+            for sound, bad, keys in _read_sound(Path(file["path"]), role, options):
+                first_bad = first_bad or (bad[0] if bad else None)
+                n_bad += len(bad)
+                n_structures += len(sound)
+                yield Piece(number, dataset_of(sound), _report(str(file["path"]), role, sound, keys), bad)
+        except ArtifactError as error:
+            if "made_by" in file:
+                raise
+            # only what can be made again is set aside, or may be deleted
+            what = f"{error.path} {error.problem}" if isinstance(error, DamagedArtifactError) else str(error).partition(";")[0]
+            raise DataError(f"{what}; name another file, or mend this one") from error
     if first_bad and options.on_bad_structure == "stop":
         more = f" (and {n_bad - 1} more)" if n_bad > 1 else ""
-        cure = "mend or remove it, or set data.on_bad_structure: leave_out"
+        cure = "mend or remove it" + (f", or {options.leaving_out}" if options.leaving_out else "")
         raise DataError(f"{first_bad}{more}; {cure}")
     if not n_structures:
         names = ", ".join(str(file["path"]) for file in files)
-        raise DataError(f"no structure to fit remains of {names or 'no file'}; give data.filename a file with usable structures")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One structure as read: atoms, labels and where it comes from."""
-
-    atoms: Atoms
-    labels: Labels
-    name: str
-    group: str
-    source: str
-    row: int
-    role: str
+        raise DataError(f"no structure that can be used remains of {names or 'no file'}; give a file with such structures")
 
 
 def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tuple[list[Frame], list[LeftOut], Keys]]:
@@ -239,7 +239,7 @@ def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tupl
     """
     reader = _reader_of(path)
     if not path.is_file():
-        raise DataError(f"dataset {path} does not exist; mend its name or data.datapath")
+        raise DataError(f"dataset {path} does not exist; mend its name")
     parts = _read_parts(reader, path, role, options)
     while True:
         try:
@@ -247,7 +247,9 @@ def _read_sound(path: Path, role: str, options: ReadingOptions) -> Iterator[tupl
             with contextlib.nullcontext() if reader is _rows_of_parquet else bounded_memory(path, DataError):
                 part = next(parts, None)
         except AcefitError as error:
-            raise error if path.name in str(error) else DataError(f"{path}: {error}") from error
+            raise (
+                error if isinstance(error, ArtifactError) or path.name in str(error) else DataError(f"{path}: {error}")
+            ) from error
         except Exception as error:  # ASE's readers raise whatever a broken line leads to
             raise DataError(
                 f"{path} cannot be read: {type(error).__name__}: {error}; check that it is what its extension says"
@@ -388,7 +390,7 @@ def _rows_of_frame(frame: pd.DataFrame, path: Path, options: ReadingOptions) -> 
     if "ase_atoms" not in frame.columns:
         raise DataError(f"{path} has no column ase_atoms; it has {', '.join(map(str, frame.columns))}")
     if options.energy_needed and not {"energy", "energy_corrected", options.energy_key} & set(frame.columns):
-        raise DataError(f"{path} has neither a column energy nor energy_corrected; add one or set data.energy_key")
+        raise DataError(f"{path} has neither a column energy nor energy_corrected; add one, or name it (energy_key)")
     columns = [str(name) for name in frame.columns]
     rows: list[Row] = []
     for row, values in enumerate(zip(*(frame[name] for name in frame.columns), strict=True)):
@@ -442,45 +444,10 @@ def _separate(frames: list[Frame], options: ReadingOptions) -> tuple[list[Frame]
     shaped = [row for row in range(len(frames)) if row not in reasons]
     if shaped:
         elements = None if options.elements is None else [atomic_numbers[symbol] for symbol in options.elements]
-        problems = find_problems(_structures([frames[row] for row in shaped]), elements, options.minimum_distance)
+        problems = find_problems(structures_of([frames[row] for row in shaped]), elements, options.minimum_distance)
         reasons |= {shaped[index]: what for index, what in problems.items()}
     bad = [LeftOut(frames[r].source, frames[r].row, frames[r].name, reasons[r]) for r in sorted(reasons)]
     return [frame for row, frame in enumerate(frames) if row not in reasons], bad
-
-
-def _stack(parts: list[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
-    return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width))
-
-
-def _structures(frames: list[Frame]) -> StructureSet:
-    counts = [len(frame.atoms) for frame in frames]
-    return StructureSet(
-        numbers=np.concatenate([frame.atoms.numbers for frame in frames] or [np.empty(0)]),
-        positions=_stack([frame.atoms.positions for frame in frames], 3),
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        cells=np.array([frame.atoms.cell.array for frame in frames]).reshape(-1, 3, 3),
-        pbc=np.array([frame.atoms.pbc for frame in frames]).reshape(-1, 3),
-        energies=np.array([frame.labels.energy_corrected for frame in frames]),
-        forces=_stack([frame.labels.forces for frame in frames], 3),
-        stresses=np.array([frame.labels.stress for frame in frames]).reshape(-1, 6),
-        names=tuple(frame.name for frame in frames),
-        groups=tuple(frame.group for frame in frames),
-        ids=np.arange(len(frames)),
-    )
-
-
-def _assemble(frames: list[Frame]) -> Dataset:
-    return Dataset(
-        structures=_structures(frames),
-        raw_energies=np.array([frame.labels.energy for frame in frames]),
-        energy_weights=np.array([frame.labels.w_energy for frame in frames]),
-        weight_factors=np.array([frame.labels.w_factor for frame in frames]),
-        force_weights=np.concatenate([frame.labels.w_forces for frame in frames] or [np.empty(0)]),
-        force_masks=np.concatenate([frame.labels.w_forces_mask for frame in frames] or [np.empty(0)]),
-        sources=tuple(frame.source for frame in frames),
-        rows=np.array([frame.row for frame in frames], dtype=np.int64),
-        roles=tuple(frame.role for frame in frames),
-    )
 
 
 def _report(path: str, role: str, frames: list[Frame], keys: Keys) -> FileReport:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -65,10 +65,31 @@ def open_writer(
         return _pickle(path, group_key)
     if is_folder_of_tables(path) or name == STRUCTURES:
         return _tables(path if is_folder_of_tables(path) else path.parent, provenance)
-    known = ", ".join(suffix for suffix in SUFFIXES if suffix != PARQUET)
-    raise DataError(
-        f"{path}: cannot write this kind of dataset; end the name in one of {known}, or name a folder for Parquet tables"
+    raise unknown_kind(path, "dataset", [suffix for suffix in SUFFIXES if suffix != PARQUET])
+
+
+def unknown_kind(path: Path, what: str, known: Sequence[str]) -> DataError:
+    """Error of a name from which no kind of file follows."""
+    if path.suffix.lower() == PARQUET:
+        folder = path.with_suffix("")
+        return DataError(f"{path}: Parquet tables are two, of structures and of atoms; name a folder for them, such as {folder}")
+    names = ", ".join(known)
+    return DataError(
+        f"{path}: cannot write this kind of {what}; end the name in one of {names}, or name a folder for Parquet tables"
     )
+
+
+def check_target(target: Path, sources: Sequence[Path]) -> None:
+    """Refuse to write what is read.
+
+    Raises
+    ------
+    DataError
+        If the target is one of the sources; folders of tables stand for these.
+    """
+    written, *read = (path / STRUCTURES if is_folder_of_tables(path) else path for path in (target, *sources))
+    if written.exists() and any(path.exists() and path.samefile(written) for path in read):
+        raise DataError(f"{target} is read and written; give another target")
 
 
 def is_folder_of_tables(path: Path) -> bool:

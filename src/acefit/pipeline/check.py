@@ -17,6 +17,7 @@ from acefit.artifacts import read_arrays
 from acefit.config import stages
 from acefit.config.model import Config
 from acefit.config.runs import Runs
+from acefit.data.readers import LeftOut
 from acefit.errors import AcefitError, DataError
 from acefit.files import read_yaml
 from acefit.fit.callbacks import load_callbacks
@@ -85,7 +86,7 @@ def check_runs(table: Runs, *, threads: int | None = None, measure: bool = False
             found = list(_hindrances(config))
             if not found:
                 run = Run.of(Path(temporary), name, config)
-                found = _make(run, say)
+                found = _make(run, say, warnings)
             problems |= dict.fromkeys(found)
             if not found:
                 if config.active is not None:
@@ -121,7 +122,7 @@ def _load_labelling(config: Config) -> None:
     load_calculator(label["calculator"], label["parameters"], label["folders"])
 
 
-def _make(run: Run, say: Say) -> list[str]:
+def _make(run: Run, say: Say, warnings: dict[str, None]) -> list[str]:
     """Make the stages before the fits; what is wrong with the data and with the basis, independently of each other."""
     problems: list[str] = []
 
@@ -133,25 +134,28 @@ def _make(run: Run, say: Say) -> list[str]:
             problems.append(str(error))
 
     if not run.weights()[0].exists():
-        attempt("data", lambda: _read_data(run, problems))
+        attempt("data", lambda: _read_data(run, problems, warnings))
         if not problems:
             attempt("weights", lambda: make_weights(run))
     attempt("basis", lambda: make_basis(run))
     return problems
 
 
-def _read_data(run: Run, problems: list[str]) -> None:
-    """Read the data; all structures that cannot be used are problems, unless they may be left out."""
-    if run.dataset()[0].exists():
-        return
-    try:
-        make_dataset(run, on_bad_structure="leave_out")
-    except DataError:
-        # what is wrong with the first structure says more than that none remains
-        make_dataset(run)
-    left_out = read_yaml(run.place.path(f"{DATASET}/references.yaml"))["left_out"]
+def _read_data(run: Run, problems: list[str], warnings: dict[str, None]) -> None:
+    """Read the data; all structures that cannot be used are problems instead of warnings, unless they may be left out."""
+    path = run.place.path(f"{DATASET}/references.yaml")
+    if not path.exists():
+        try:
+            make_dataset(run, on_bad_structure="leave_out")
+        except DataError as error:
+            # what is wrong with the first structure may say more
+            problems.append(str(error))
+            make_dataset(run)
+    left_out = read_yaml(path)["left_out"]
     if run.config.data.on_bad_structure == "stop" and left_out:
-        bad = [f"{item['source']}, structure {item['row']} ({item['name']}): {item['reason']}" for item in left_out]
+        bad = [str(LeftOut(**item)) for item in left_out]
+        for text in bad:
+            warnings.pop(f"left out: {text}", None)
         problems += bad[:MOST_STRUCTURES]
         more = f"{len(bad) - MOST_STRUCTURES} more structures cannot be used" if len(bad) > MOST_STRUCTURES else ""
         problems.append(f"{more + '; ' if more else ''}mend or remove them, or set data.on_bad_structure: leave_out")

@@ -22,8 +22,7 @@ from acefit.data.readers import LeftOut, Piece, ReadingOptions, iterate_files
 from acefit.data.references import Composition, References
 from acefit.data.storage import Dataset, structure_columns, with_energies
 from acefit.data.structures import StructureSet, consecutive_ranges
-from acefit.data.writers import ATOMS, STRUCTURES, TEXT, format_xyz, is_folder_of_tables, open_text
-from acefit.errors import DataError
+from acefit.data.writers import ATOMS, STRUCTURES, TEXT, check_target, format_xyz, is_folder_of_tables, open_text, unknown_kind
 from acefit.evaluation.predict import Prediction, predict_compiled
 from acefit.files import file_digest
 from acefit.potential.model import Potential
@@ -45,8 +44,8 @@ class Measure:
     largest: float = 0.0
 
     def add(self, errors: Values) -> None:
-        """Add errors; those that are not finite have no reference and do not count."""
-        known = np.abs(errors[np.isfinite(errors)])
+        """Add errors; those that are NaN have no reference and do not count."""
+        known = np.abs(errors[~np.isnan(errors)])
         self.n += len(known)
         self.squares += float(np.sum(known**2))
         self.absolutes += float(np.sum(known))
@@ -192,9 +191,9 @@ def labels_on_scale(dataset: Dataset, references: References | None) -> Values:
 def _measure(part: Part, result: Evaluated) -> None:
     """Add the errors of a part to those of all structures and of their groups."""
     structures, predicted = part.dataset.structures, part.predicted
-    energies = 1000.0 * (predicted.energies - structures.energies) / structures.atoms_per_structure
-    forces = predicted.forces - structures.forces
-    stresses = EV_PER_A3_IN_GPA * (_bulk_stresses(structures, predicted) - structures.stresses)
+    energies = 1000.0 * _difference(predicted.energies, structures.energies) / structures.atoms_per_structure
+    forces = _difference(predicted.forces, structures.forces)
+    stresses = EV_PER_A3_IN_GPA * _difference(predicted.stresses, _of_bulk(structures, structures.stresses))
     groups = np.array(structures.groups, dtype=object)
     chosen: list[tuple[Errors, NDArray[np.bool_]]] = [(result.total, np.ones(structures.n_structures, dtype=bool))]
     chosen += [(result.groups.setdefault(group, Errors()), groups == group) for group in sorted(set(structures.groups))]
@@ -208,25 +207,26 @@ def _measure(part: Part, result: Evaluated) -> None:
         errors.stress.add(stresses[rows].ravel())
 
 
-def _bulk_stresses(structures: StructureSet, predicted: Prediction) -> Values:
+def _difference(predicted: Values, reference: Values) -> Values:
+    """Errors: NaN without a reference, infinite where the prediction is not finite."""
+    return np.where(np.isnan(reference), np.nan, np.where(np.isfinite(predicted), predicted - reference, np.inf))
+
+
+def _of_bulk(structures: StructureSet, stresses: Values) -> Values:
     """Stresses of structures that are periodic in three directions; NaN for others, where the cell has no meaning."""
-    return np.where(structures.pbc.all(axis=1, keepdims=True), predicted.stresses, np.nan)
+    return np.where(structures.pbc.all(axis=1, keepdims=True), stresses, np.nan)
 
 
 def _open_sink(target: str | Path | None, sources: Sequence[Path]) -> AbstractContextManager[Sink]:
     if target is None:
         return nullcontext(lambda part: None)
     path = Path(target)
-    written = path / STRUCTURES if is_folder_of_tables(path) else path
-    if any(source.exists() and written.exists() and source.samefile(written) for source in sources):
-        raise DataError(f"{target} is read and written; give another target")
+    check_target(path, sources)
     if is_folder_of_tables(path):
         return _tables(path, {"step": "evaluate", "code": "", "inputs": {str(p): file_digest(p) for p in sources}})
     if path.name.lower().endswith(TEXT):
         return _text(path)
-    raise DataError(
-        f"{target}: cannot write predictions so; end the name in {', '.join(TEXT)}, or name a folder for Parquet tables"
-    )
+    raise unknown_kind(path, "predictions", TEXT)
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def _text(path: Path) -> Iterator[Sink]:
 
 def _rows(part: Part) -> Iterator[tuple[Atoms, dict[str, Any]]]:
     structures, predicted = part.dataset.structures, part.predicted
-    stresses = _bulk_stresses(structures, predicted)
+    stresses = _of_bulk(structures, predicted.stresses)
     for s in range(structures.n_structures):
         rows = slice(structures.offsets[s], structures.offsets[s + 1])
         columns: dict[str, Any] = {

@@ -191,7 +191,8 @@ def _head(survey: Survey, name: str) -> list[str]:
 
 
 def _potential(choices: Choices, survey: Survey) -> list[str]:
-    cutoff = f"rcut: {choices.cutoff:g}, dcut: 0.01"
+    cutoff = f"rcut: {choices.cutoff:.15g}, dcut: 0.01"
+    typical = f": the typical shortest distance in the data is {survey.typical:.2f} Å" if survey.typical > 0 else ""
     shapes = [("ALL", SHAPES["UNARY"])] if len(choices.elements) == 1 else list(SHAPES.items())[: min(len(choices.elements), 4)]
     return [
         "",
@@ -199,7 +200,7 @@ def _potential(choices: Choices, survey: Survey) -> list[str]:
         f"  elements: {_flow(list(choices.elements))}",
         "  embeddings:                   # two densities, one linear and one like a square root",
         "    ALL: {npot: FinnisSinclairShiftedScaled, fs_parameters: [1, 1, 1, 0.5], ndensity: 2}",
-        f"  bonds:                        # rcut in Å: the typical shortest distance in the data is {survey.typical:.2f} Å",
+        f"  bonds:                        # rcut in Å{typical}",
         f"    ALL: {{radbase: {choices.radial}, radparameters: [5.25], {cutoff}}}",
         "  functions:                    # the simplest so many of all that the largest n and l by order allow",
         f"    number_of_functions_per_element: {choices.functions}",
@@ -211,7 +212,7 @@ def _data(choices: Choices, survey: Survey, data: Sequence[str], keys: Mapping[s
     lines = ["", "data:", f"  filename: {_flow(data[0] if len(data) == 1 else list(data))}"]
     if choices.test_size:
         lines += [
-            f"  test_size: {choices.test_size:g}                # share (below 1) or number of structures that are only tested"
+            f"  test_size: {choices.test_size:.15g}                # share (below 1) or number of structures that are only tested"
         ]
         if survey.groups:
             lines += [f"  stratify: true                # the same share of each of the {len(survey.groups)} groups"]
@@ -221,7 +222,9 @@ def _data(choices: Choices, survey: Survey, data: Sequence[str], keys: Mapping[s
         lines += ["  # no reference_energy: the data have corrected energies"]
     lines += [f"  {key}: {_flow(value)}" for key, value in keys.items()]
     if survey.left_out:
-        lines += [f"  on_bad_structure: leave_out   # {len(survey.left_out)} structures cannot be used; the report lists them"]
+        lines += [
+            f"  on_bad_structure: leave_out   # structures that cannot be used ({len(survey.left_out)}); the report lists them"
+        ]
     return lines
 
 
@@ -245,7 +248,7 @@ def _fit(choices: Choices, survey: Survey) -> list[str]:
         "",
         "fit:",
         "  loss:                         # kappa: 0 energies only, 1 forces only; the others keep coefficients small and smooth",
-        f"    {{kappa: {choices.kappa:g}, L1_coeffs: 1e-8, L2_coeffs: 1e-8, w0_rad: 1e-8, w1_rad: 1e-8, w2_rad: 1e-8}}",
+        f"    {{kappa: {choices.kappa:.15g}, L1_coeffs: 1e-8, L2_coeffs: 1e-8, w0_rad: 1e-8, w1_rad: 1e-8, w2_rad: 1e-8}}",
         *weighting,
         f"  ladder_step: [{step}]             # the basis grows by so many functions",
         *mode,
@@ -264,4 +267,4 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(map(_flow, value)) + "]"
     text = str(value)
     plain = yaml.safe_load(text) == text if text and not set(text) & set("{}[],&*#?|<>=!%@:\\\"'\n") else False
-    return text if plain and text not in ("No", "On") else json.dumps(text, ensure_ascii=False)
+    return text if plain else json.dumps(text, ensure_ascii=False)

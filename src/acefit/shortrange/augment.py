@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from acefit.basis.compiled import compile_potential
 from acefit.data.neighborlists import build
+from acefit.data.storage import Dataset
 from acefit.data.structures import StructureSet, atom_rows, concatenate
 from acefit.errors import DataError
 from acefit.potential.model import Potential
-from acefit.shortrange.compression import Compressed, GammaOf, compress, reliable_sizes
+from acefit.shortrange.compression import Compressed, GammaOf, check_search, compress, reliable_sizes
 from acefit.shortrange.distances import Distances, atoms_with_short_pairs, known_distances, shortest_per_structure
 
 NAME = "augmented/zbl"
@@ -63,8 +64,7 @@ class AugmentSettings:
     def __post_init__(self) -> None:
         if min(self.n_seeds, self.largest_seed) < 1 or (self.n_selected is not None and self.n_selected < 1):
             raise DataError("augmentation needs at least one seed structure, one atom in it and one structure to select")
-        if not (0.0 < self.shortest < np.inf and 0.0 < self.step < np.inf):
-            raise DataError(f"augmentation needs a positive shortest distance and step, not {self.shortest} and {self.step} Å")
+        check_search(self.shortest, self.step, self.largest_gamma, self.seed)
         if not self.lowest < self.highest:
             raise DataError(f"no energy is above {self.lowest} and below {self.highest} eV/atom; exchange them")
 
@@ -90,6 +90,11 @@ class Augmented(NamedTuple):
     n_seeds: int
     n_unreliable: int
     n_candidates: int
+
+    def dataset(self) -> Dataset:
+        """Them as data: corrected energies, forces with their mask; without stresses, which have none."""
+        bare = Dataset.from_structures(replace(self.structures, stresses=np.full_like(self.structures.stresses, np.nan)))
+        return replace(bare, raw_energies=np.full_like(bare.raw_energies, np.nan), force_masks=self.mask)
 
     def facts(self) -> dict[str, object]:
         """Numbers and ranges by name."""
@@ -187,8 +192,9 @@ def augment(
             f"none of {len(seeds)} compressed structures is both beyond what the potential can be relied on and within the "
             "limits of the energy; the potential may repel enough already, or the highest energy is too low"
         )
-    chosen = np.arange(found.n_structures) if rank is None else rank(found, settings.n_selected)
-    chosen = chosen[: settings.n_selected]
+    most = min(settings.n_selected or found.n_structures, found.n_structures)
+    # without a choice, spread over all seeds and sizes
+    chosen = np.arange(most) * found.n_structures // most if rank is None else rank(found, settings.n_selected)[:most]
     kept = replace(found.select(chosen), ids=np.arange(len(chosen)))
     of_atoms = mask[atom_rows(found.offsets, chosen)].astype(np.float64)
     shortest = build(kept, potential.cutoff).shortest_per_structure()

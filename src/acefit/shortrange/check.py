@@ -83,7 +83,7 @@ class Wall(NamedTuple):
         if self.drop > TOLERANCE:
             what = f"the energy falls by up to {self.drop:.4g} eV at distances below {self.barrier:.2f} Å"
         else:
-            what = f"the energy does not rise at distances below {self.barrier:.2f} Å"
+            what = f"the energy rises by {self.rise:.4g} eV only from {self.begins:.2f} Å down to {SHORTEST} Å"
         return f"{name}: {what}, where atoms may stay; set a core repulsion or move its inner cutoff (acefit corerep)"
 
 
@@ -132,8 +132,9 @@ def examine_curve(curve: PairCurve) -> Wall:
     """
     r, e = curve.distances[::-1], curve.energies[::-1]
     last = _last_bond(curve.pair, r)
-    rising = np.flatnonzero(np.diff(e[: last + 1]) > 0.0)
-    start = int(rising[0]) if len(rising) else last
+    outer = e[: last + 1]
+    risen = np.flatnonzero(outer - np.minimum.accumulate(outer) > TOLERANCE)
+    start = int(np.argmin(outer[: risen[0]] if len(risen) else outer))
     highest = np.maximum.accumulate(e[start:])
     drops = highest - e[start:]
     begins, rise = float(r[start]), float(e[-1] - e[start])

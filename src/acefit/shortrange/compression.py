@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.basis.compiled import Compiled
+from acefit.data.checks import MINIMUM_DISTANCE
 from acefit.data.neighborlists import NeighborList, build
 from acefit.data.structures import StructureSet
+from acefit.errors import DataError
 from acefit.evaluation.predict import predict_compiled
 from acefit.shortrange import zbl
 
@@ -19,6 +21,12 @@ GammaOf = Callable[[StructureSet, NeighborList], NDArray[np.float64]]
 """Extrapolation grade of each atom (A,); the neighbour list reaches at least to the cutoff of the potential."""
 
 Floats = NDArray[np.float64]
+
+RIPPLE = 1e-3
+"""eV/atom; smaller rises and falls are ripples of a fitted potential, no barriers."""
+
+SMALLEST_STEP = 0.001
+"""Angstrom between the sizes; more of them take much memory and tell nothing more."""
 
 
 class Compressed(NamedTuple):
@@ -52,6 +60,23 @@ class Compressed(NamedTuple):
     def largest_gamma(self) -> Floats:
         """Largest extrapolation grade of each size, shape (G,)."""
         return self.gamma.reshape(len(self.distances), -1).max(axis=1)
+
+
+def check_search(shortest: float, step: float, largest_gamma: float, seed: int) -> None:
+    """Refuse settings with which no sizes, no structures or no reliable ones can be found.
+
+    Raises
+    ------
+    DataError
+    """
+    if not MINIMUM_DISTANCE <= shortest < np.inf:
+        raise DataError(f"structures are compressed to a shortest distance of {MINIMUM_DISTANCE} Å or more, not {shortest}")
+    if not SMALLEST_STEP <= step < np.inf:
+        raise DataError(f"distances need a step of at least {SMALLEST_STEP} Å, not {step}")
+    if not largest_gamma > 0.0:
+        raise DataError(f"a potential is relied on up to an extrapolation grade above 0, not {largest_gamma}")
+    if seed < 0:
+        raise DataError(f"structures are drawn with a seed of 0 or more, not {seed}")
 
 
 def scale(structures: StructureSet, s: int, factors: Floats) -> StructureSet:
@@ -92,12 +117,14 @@ def first_barrier(curve: Compressed) -> int:
     Beyond it the potential has a hole. Zero if the energy rises all the way, after it may have fallen to a minimum at first.
     """
     start = max(int(np.count_nonzero(curve.distances <= curve.natural)) - 1, 0)
-    steps = np.diff(curve.energies[: start + 1][::-1])
-    rises = np.flatnonzero(steps > 0.0)
-    if not len(rises):
+    inwards = curve.energies[: start + 1][::-1] / curve.n_atoms
+    risen = np.flatnonzero(inwards - np.minimum.accumulate(inwards) > RIPPLE)
+    if not len(risen):
         return start
-    falls = np.flatnonzero(steps[rises[0] :] < 0.0)
-    return start - int(rises[0] + falls[0]) if len(falls) else 0
+    lowest = int(np.argmin(inwards[: risen[0]]))
+    from_there = inwards[lowest:]
+    fallen = np.flatnonzero(np.maximum.accumulate(from_there) - from_there > RIPPLE)
+    return start - lowest - int(np.argmax(from_there[: fallen[0]])) if len(fallen) else 0
 
 
 def reliable_sizes(curve: Compressed, largest_gamma: float) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError, PotentialError
 from acefit.potential.model import NO_CORE, Potential, pair_key
-from acefit.shortrange.compression import Compressed, GammaOf, compress, first_barrier
+from acefit.shortrange.compression import Compressed, GammaOf, check_search, compress, first_barrier
 from acefit.shortrange.distances import Distances, Pair, known_distances, shortest_per_structure
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
@@ -55,10 +55,9 @@ class CorerepSettings:
     def __post_init__(self) -> None:
         if self.n_structures < 1 or not 0.0 <= self.quantile <= 1.0:
             raise DataError("corerep needs at least one structure and a quantile between 0 and 1")
-        if not (0.0 < self.shortest < self.longest < np.inf and 0.0 < self.step < np.inf):
-            raise DataError(
-                f"corerep needs 0 < shortest < longest and a positive step, not {self.shortest}, {self.longest}, {self.step} Å"
-            )
+        check_search(self.shortest, self.step, self.largest_gamma, self.seed)
+        if not self.shortest < self.longest < np.inf:
+            raise DataError(f"corerep needs shortest < longest, not {self.shortest} and {self.longest} Å")
 
 
 class InnerCutoff(NamedTuple):
@@ -126,9 +125,16 @@ def output_path(potential: Path, output: Path | None, overwrite: bool) -> Path:
     Raises
     ------
     PotentialError
-        If there is such a file already, above all the potential itself, and it is not to be overwritten.
+        If a name is that of a folder, or not of a B-basis file; or if there is such a file already, above all the potential
+        itself, and it is not to be overwritten.
     """
+    if potential.is_dir():
+        raise PotentialError(f"{potential} is a folder; name a potential file")
     path = output or potential.with_name(f"{potential.stem}-corerep{potential.suffix or '.yaml'}")
+    if path.is_dir():
+        raise PotentialError(f"{path} is a folder; name a file (--output)")
+    if path.suffix == ".yace":
+        raise PotentialError(f"{path}: what is written is a B-basis file; name it .yaml, and convert it with acefit convert")
     if not overwrite and path.exists():
         what = "is the potential itself" if potential.exists() and path.samefile(potential) else "exists already"
         raise PotentialError(f"{path} {what}; give another name (--output) or --force")

@@ -46,15 +46,15 @@ def shortest_per_structure(structures: StructureSet, neighbors: NeighborList) ->
         Pair -> distances, Angstrom, in the order of the structures.
     """
     codes, distances = pair_codes(structures, neighbors), neighbors.distances()
-    structure = structures.structure_of_atom[neighbors.i]
-    result: dict[Pair, NDArray[np.float64]] = {}
-    for code in np.unique(codes):
-        rows = codes == code
-        shortest = np.full(structures.n_structures, np.inf)
-        np.minimum.at(shortest, structure[rows], distances[rows])
-        low, high = divmod(int(code), len(chemical_symbols))
-        result[pair_key(chemical_symbols[low], chemical_symbols[high])] = shortest[np.isfinite(shortest)]
-    return result
+    order = np.lexsort((distances, structures.structure_of_atom[neighbors.i], codes))
+    codes, structure = codes[order], structures.structure_of_atom[neighbors.i][order]
+    # the first of each pair of elements in each structure
+    first = np.flatnonzero(np.diff(codes, prepend=-1) | np.diff(structure, prepend=-1))
+    shortest = distances[order][first]
+    known, starts = np.unique(codes[first], return_index=True)
+    elements = (divmod(int(code), len(chemical_symbols)) for code in known)
+    pairs = (pair_key(chemical_symbols[low], chemical_symbols[high]) for low, high in elements)
+    return dict(zip(pairs, np.split(shortest, starts[1:]), strict=False))
 
 
 def known_distances(
@@ -83,10 +83,10 @@ def atoms_with_short_pairs(
     structures: StructureSet, neighbors: NeighborList, thresholds: Mapping[Pair, float]
 ) -> NDArray[np.bool_]:
     """Whether each atom has a neighbour closer than the threshold (Angstrom) of their elements, shape (A,)."""
-    codes, distances = pair_codes(structures, neighbors), neighbors.distances()
-    is_short = np.zeros(neighbors.n_pairs, dtype=bool)
+    threshold_of = np.zeros(len(chemical_symbols) ** 2)
     for pair, threshold in thresholds.items():
-        is_short |= (codes == code_of(pair)) & (distances < threshold)
+        threshold_of[code_of(pair)] = threshold
+    is_short = neighbors.distances() < threshold_of[pair_codes(structures, neighbors)]
     result = np.zeros(structures.n_atoms, dtype=bool)
     result[neighbors.i[is_short]] = True
     return result

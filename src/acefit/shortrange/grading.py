@@ -28,7 +28,7 @@ def read_with_active_set(
     PotentialError, ActiveSetError
         If a file cannot be used, or they do not belong together.
     """
-    beside = path_to_potential.with_suffix(".asi")
+    beside = path_to_potential.parent / f"{path_to_potential.stem}.asi"
     path = path_to_active_set or (beside if beside.is_file() else None)
     if path is None:
         return import_potential(path_to_potential), None, None

@@ -32,14 +32,13 @@ def read_geometries(paths: Sequence[str | Path], potential: Potential) -> Struct
     DataError
         If a file cannot be read or used, or holds augmented structures only.
     """
-    structures = read_files(
-        [{"path": str(path)} for path in paths], ReadingOptions(elements=potential.elements, energy_needed=False)
-    ).dataset.structures
+    options = ReadingOptions(elements=potential.elements, energy_needed=False, leaving_out="")
+    structures = read_files([{"path": str(path)} for path in paths], options).dataset.structures
     is_augmented = find_augmented(structures)
     if is_augmented.all():
         raise DataError(
-            f"{', '.join(map(str, paths))} hold augmented structures only; give the data that the potential was fitted to"
+            f"only augmented structures in {', '.join(map(str, paths))}; give the data that the potential was fitted to"
         )
     if is_augmented.any():
-        log.warning("%d augmented structures are left out", int(is_augmented.sum()))
+        log.warning("augmented structures are left out: %d", int(is_augmented.sum()))
     return structures.select(np.flatnonzero(~is_augmented))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,8 @@ from acefit.shortrange.corerep import (
 )
 from acefit.shortrange.grading import grades_of, read_with_active_set
 from acefit.shortrange.inputs import read_geometries
+
+log = logging.getLogger(__name__)
 
 
 class Repelling(NamedTuple):
@@ -82,6 +85,8 @@ def add_repulsion(
         raise DataError(
             "give either training data (--data), from which inner cutoffs are found, or inner cutoffs (--inner-cutoff)"
         )
+    if inner_cutoffs and path_to_active_set:
+        raise DataError("an active set (--active-set) is of use only with --data, not with --inner-cutoff")
     known, path_to_known = None, None
     if inner_cutoffs:
         potential = import_potential(path_to_potential)
@@ -91,5 +96,17 @@ def add_repulsion(
         structures = read_geometries(paths_to_data, potential)
         gamma_of = grades_of(without_repulsion(potential), known)
         cutoffs = automatic_cutoffs(potential, structures, settings, gamma_of, watch)
+    _warn_of_own_cores(potential)
     changed = with_inner_cutoffs(potential, {cutoff.pair: cutoff.distance for cutoff in cutoffs})
     return Repelling(changed, cutoffs, check_walls(changed), path_to_known)
+
+
+def _warn_of_own_cores(potential: Potential) -> None:
+    """ZBL acts below the inner cutoff only; other kinds are a part of what was fitted, in the data too."""
+    for (a, b), bond in sorted(potential.bonds.items()):
+        if bond.inner_cutoff_type != "zbl" and (any(bond.core_repulsion) or bond.rcut_in > 0.0):
+            log.warning(
+                "%s-%s: the potential was fitted with its core repulsion or inner cutoff (%s, %g Å), which ZBL replaces, so that "
+                "energies of the data change, too; acefit evaluate says by how much",
+                *(a, b, bond.inner_cutoff_type, bond.rcut_in),
+            )

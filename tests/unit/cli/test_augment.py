@@ -32,7 +32,7 @@ def test_augment__writes_what_the_dataset_stage_reads(folder):
 
 
 def test_augment__options(folder):
-    base = ("augment", folder / "p.yaml", "-d", folder / "data.xyz", "-o", folder / "a.pkl.gz", "--quiet", "--highest", 1e4)
+    base = ("augment", folder / "p.yaml", "-d", folder / "data.xyz", "-o", folder / "a.pkl.gz", "-f", "-q", "--highest", 1e4)
     everything = run_json(*base, "--no-select", "--step", 0.2)
     assert everything["n_structures"] == everything["n_candidates"]
     chosen = run_json(*base, "--force", "--most", 2, "--step", 0.2)
@@ -55,7 +55,18 @@ def test_augment__takes_an_active_set_and_its_limit(folder):
     potential = bare_potential(1, orders=([3, 1], [0, 1]))
     write_potential(potential, folder / "p.yaml")
     build_active_set(potential, StructureSet.from_ase(frames)).active_set.write(folder / "p.asi")
-    base = ("augment", folder / "p.yaml", "-d", folder / "data.xyz", "-o", folder / "a.xyz", "--highest", 1e4, "--no-select")
+    base = (
+        "augment",
+        folder / "p.yaml",
+        "-d",
+        folder / "data.xyz",
+        "-o",
+        folder / "a.xyz",
+        "--highest",
+        1e4,
+        "--no-select",
+        "-f",
+    )
     graded = run_json(*base)
     assert graded["active_set"] == str(folder / "p.asi")
     # whatever the grade, all sizes are reliable: nothing is left to augment
@@ -65,11 +76,15 @@ def test_augment__takes_an_active_set_and_its_limit(folder):
 
 def test_augment__refuses_an_output_before_it_computes(folder):
     result = run("augment", folder / "p.yaml", "-d", folder / "absent.xyz", "-o", folder / "a.csv")
-    assert "augmented data are written as" in str(result.exception)
+    assert "cannot write this kind of dataset" in str(result.exception)
 
 
-def test_augment__never_overwrites_silently(folder):
-    (folder / "a.xyz").write_text("precious")
-    result = run("augment", folder / "p.yaml", "-d", folder / "data.xyz", "-o", folder / "a.xyz")
-    assert "a.xyz exists already" in str(result.exception)
-    assert (folder / "a.xyz").read_text() == "precious"
+def test_augment__never_writes_over_a_file_unasked_nor_over_the_data(folder):
+    base = ("augment", folder / "p.yaml", "-d", folder / "data.xyz", "--highest", 1e4, "--step", 0.4, "-o")
+    before = (folder / "data.xyz").read_bytes()
+    assert "exists already" in str(run(*base, folder / "data.xyz").exception)
+    assert "is read and written" in str(run(*base, folder / "data.xyz", "--force").exception)
+    assert (folder / "data.xyz").read_bytes() == before
+    assert run(*base, folder / "tables").exit_code == 0
+    assert "exists already" in str(run(*base, folder / "tables").exception)
+    assert run(*base, folder / "tables", "--force").exit_code == 0

@@ -69,6 +69,21 @@ def test_corerep__never_writes_over_a_file_unasked(folder):
     assert read_potential(folder / "p.yaml").bonds["Al", "Al"].rcut_in == 1.9
 
 
+@pytest.mark.parametrize(
+    ("potential", "output", "message"),
+    [
+        (".", None, "is a folder; name a potential file"),
+        ("p.yaml", ".", "is a folder; name a file"),
+        ("p.yaml", "o.yace", "name it .yaml, and convert it with acefit convert"),
+    ],
+)
+def test_corerep__says_what_is_wrong_with_names(folder, potential, output, message):
+    options = () if output is None else ("--force", "--output", folder / output)
+    result = run("corerep", folder / potential, "--inner-cutoff", "Al:1.9", *options)
+    assert isinstance(result.exception, PotentialError)
+    assert message in str(result.exception)
+
+
 @pytest.mark.parametrize("arguments", [(), ("--inner-cutoff", "Al:1.9", "--data", "data.xyz")])
 def test_corerep__needs_either_data_or_cutoffs(folder, arguments):
     result = run("corerep", folder / "p.yaml", *arguments)

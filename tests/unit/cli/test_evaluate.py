@@ -47,9 +47,20 @@ def test_evaluate__replaces_nothing_unless_told(demo_file, data, tmp_path):
 
 def test_evaluate__leaves_out_what_cannot_be_used(demo_file, data, tmp_path):
     ase.io.write(tmp_path / "cu.xyz", bulk("Cu"), format="extxyz")
-    assert "Cu" in str(run("evaluate", demo_file, data, tmp_path / "cu.xyz").exception)
+    message = str(run("evaluate", demo_file, data, tmp_path / "cu.xyz").exception)
+    assert "Cu: not among the elements" in message
+    assert message.endswith("mend or remove it, or give --leave-out")
     result = run("evaluate", demo_file, data, tmp_path / "cu.xyz", "--leave-out")
     assert "left out: cu.xyz" in result.stderr
+
+
+def test_evaluate__advice_is_for_a_command(demo_file, tmp_path):
+    (tmp_path / "empty.xyz").touch()
+    ase.io.write(tmp_path / "al.xyz", bulk("Al"), format="extxyz")
+    for arguments in (("absent.xyz",), ("empty.xyz",), ("al.xyz", "--energy-key", "dft")):
+        message = str(run("evaluate", demo_file, tmp_path / arguments[0], *arguments[1:]).exception)
+        assert arguments[0] in message
+        assert "data." not in message
 
 
 def test_evaluate__dumps_of_lammps(demo_file, tmp_path):

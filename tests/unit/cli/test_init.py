@@ -1,6 +1,10 @@
+import re
+
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 from typer.testing import CliRunner
 
@@ -57,6 +61,33 @@ def test_init__asks(data):
     assert config.basis.functions.number_of_functions_per_element == 50
 
 
+def test_init__asks_again_for_numbers_that_make_no_sense(data):
+    result = answer("-1\nabc\n\n\n\n0\n1.5\n50\nnan\n0.1\n5\n\n\n", "init", data)
+    assert result.exit_code == 0, result.output
+    for text in ("'-1'", "'abc'", "'0'", "'1.5'", "'nan'", "'0.1'"):
+        assert f"{text} is no" in result.output
+    assert "could not convert" not in result.output
+    config = load_configuration("input.yaml").configs["silicon"]
+    assert (config.basis.functions.number_of_functions_per_element, config.basis.bonds["ALL"].rcut) == (50, 5.0)
+
+
+def test_init__data_without_energies_cannot_be_fitted(tmp_path):
+    write(tmp_path / "bare.xyz", bulk("Si"))
+    result = run("init", tmp_path / "bare.xyz", "--yes", "-o", tmp_path / "input.yaml")
+    assert "bare.xyz has an energy" in str(result.exception)
+    assert "--energy-key" in str(result.exception)
+    assert not (tmp_path / "input.yaml").exists()
+
+
+def test_init__a_single_atom_has_no_distances(tmp_path):
+    atoms = Atoms("Si")
+    atoms.calc = SinglePointCalculator(atoms, energy=-1.0)
+    write(tmp_path / "one.xyz", atoms)
+    result = run("init", tmp_path / "one.xyz", "--yes", "-o", tmp_path / "input.yaml")
+    assert "shortest distance  none" in result.stdout
+    assert "nan" not in (tmp_path / "input.yaml").read_text()
+
+
 def test_init__asks_for_data(data):
     assert answer(f"{data}\n" + "\n" * 7, "init").exit_code == 0
 
@@ -77,13 +108,16 @@ def test_init__never_overwrites_silently(data, tmp_path):
     [
         ((), "no data are named"),
         (("nothing.xyz",), "no file 'nothing.xyz'"),
+        (("silicon.xyz.gz", "--energy-key", "dft"), "no structure has energy under the name 'dft'"),
         (("silicon.xyz.gz", "--weighting", "some"), "give energy or uniform"),
         (("silicon.xyz.gz", "--elements", "Ge"), "the data have Si"),
         (("silicon.xyz.gz", "--references", "free"), "not understood"),
     ],
 )
 def test_init__one_message_for_what_is_wrong(data, arguments, message):
-    assert message in str(run("init", *arguments, "--yes").exception)
+    text = str(run("init", *arguments, "--yes").exception)
+    assert message in text
+    assert not re.search(r"data\.(datapath|energy_key|filename)", text)
 
 
 def test_init__needs_energies_and_says_what_there_is_instead(tmp_path, monkeypatch, caplog):

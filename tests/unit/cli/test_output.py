@@ -1,6 +1,6 @@
 import numpy as np
 
-from acefit.cli.output import plain, print_json, print_pairs, print_table, progress
+from acefit.cli.output import counted, plain, print_json, print_pairs, print_table, progress
 
 
 def test_plain__has_only_what_json_has():
@@ -36,3 +36,7 @@ def test_print_json__null_for_not_finite(capsys):
 def test_progress__gives_all_items():
     assert list(progress(range(3), "counting")) == [0, 1, 2]
     assert list(progress(range(3), "counting", quiet=True)) == [0, 1, 2]
+
+
+def test_counted__knows_one_and_others():
+    assert [counted(number, "problem") for number in (0, 1, 2)] == ["0 problems", "1 problem", "2 problems"]

@@ -37,8 +37,8 @@ def test_rounds__are_runs_with_what_earlier_ones_label(runs):
     last = runs.configs["cu/round-02"]
     assert stages.data_files(last) == [
         {"path": "a.xyz", "subset": "data"},
-        {"path": "results/cu/round-00/label/structures.parquet", "subset": "train"},
-        {"path": "results/cu/round-01/label/structures.parquet", "subset": "train"},
+        {"path": "results/cu/round-00/label/structures.parquet", "subset": "train", "made_by": "label"},
+        {"path": "results/cu/round-01/label/structures.parquet", "subset": "train", "made_by": "label"},
     ]
     assert stages.start_files(last) == ["results/cu/round-01/potential.yaml"]
     assert stages.basis_params(last)["potential"]["initial_potential"] == ["results/cu/round-01/potential.yaml"]

@@ -41,7 +41,7 @@ def test_find_keys__takes_the_name_that_most_structures_have():
 def test_find_keys__a_given_name_is_the_only_one():
     assert find(atoms_with({"dft": 1}, energy=1.0), energy="dft").energy == "dft"
     assert find(atoms_with(energy=1.0), energy="auto").energy == "energy"
-    with pytest.raises(DataError, match=r"f\.xyz: no structure has stress under the name 'sigma'; mend data\.stress_key"):
+    with pytest.raises(DataError, match=r"f\.xyz: no structure has stress under the name 'sigma'; mend stress_key"):
         find(atoms_with(energy=1.0), stress="sigma")
 
 

@@ -16,7 +16,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from acefit.data import readers
 from acefit.data.readers import LeftOut, ReadingOptions, iterate_files, join_reports, read_files
 from acefit.data.storage import write_dataset
-from acefit.errors import DataError
+from acefit.errors import DamagedArtifactError, DataError
 from conftest import shared_path
 
 
@@ -192,12 +192,27 @@ def test_read_files__names_files_it_cannot_read(tmp_path, name, content, message
         read(str(tmp_path / name))
 
 
+def test_read_files__tables_of_the_user_are_not_taken_for_files_of_the_pipeline(tmp_path):
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "f.parquet")
+    (tmp_path / "atoms.parquet").touch()
+    given = {"path": str(tmp_path / "f.parquet")}
+    # whoever gets a DamagedArtifactError renames the file, so that it is made again, or advises to delete it
+    with pytest.raises(DataError, match=r"f\.parquet was not written by acefit \(no acefit metadata\); name another file"):
+        read(given)
+    with pytest.raises(DamagedArtifactError, match="run the pipeline again"):
+        read({**given, "made_by": "label"})
+    write_dataset(read(write(tmp_path, "a.xyz")).dataset, tmp_path / "f.parquet", tmp_path / "atoms.parquet")
+    (tmp_path / "atoms.parquet").unlink()
+    with pytest.raises(DataError, match=r"atoms\.parquet does not exist; name another file, or mend this one$"):
+        read(given)
+
+
 def test_read_files__refuses_missing_files_wrong_roles_and_nothing(tmp_path):
     with pytest.raises(DataError, match=r"none\.xyz does not exist"):
         read(str(tmp_path / "none.xyz"))
     with pytest.raises(DataError, match=r"subset 'all' of f\.xyz is not one of"):
         read({"path": "f.xyz", "subset": "all"})
-    with pytest.raises(DataError, match="no structure to fit remains"):
+    with pytest.raises(DataError, match="no structure that can be used remains"):
         read()
 
 
@@ -247,7 +262,7 @@ def test_read_files__takes_text_with_other_line_ends_and_without_one(tmp_path):
         ("1\n\nCu 0 0 0\nx\n", "line 4: a number of atoms is expected, not 'x'"),
         ("1\nProperties=species:S:1:pos:R:99999\nCu 0 0 0\n", "line 2: properties have an absurd number of columns"),
         ("1\n\nCu 0 0 0\n\n1\n\nCu 0 0 0\n", "line 5: structures behind an empty line would be lost"),
-        ("", "no structure to fit remains of .*f.xyz"),
+        ("", "no structure that can be used remains of .*f.xyz"),
     ],
 )
 def test_read_files__counts_what_xyz_files_announce(tmp_path, text, message):

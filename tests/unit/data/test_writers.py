@@ -72,7 +72,12 @@ def test_open_writer__no_group_replaces_something_else(tmp_path, key):
     assert (again.info["name"], again.get_potential_energy()) == ("first", -3.5)
 
 
-@pytest.mark.parametrize("name", ["a.json", "a.parquet", "a.cif"])
+def test_open_writer__one_parquet_file_cannot_hold_two_tables(tmp_path):
+    with pytest.raises(DataError, match=r"a\.parquet: Parquet tables are two, .*; name a folder for them, such as .*a$"):
+        open_writer(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.cif"])
 def test_open_writer__refuses_unknown_kinds(tmp_path, name):
     with pytest.raises(DataError, match="cannot write this kind of dataset"):
         open_writer(tmp_path / name)

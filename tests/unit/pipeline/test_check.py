@@ -62,9 +62,30 @@ def test_check_runs__names_every_bad_structure(folder):
     assert "structure 2" in report.problems[0]
     assert "structure 5" in report.problems[1]
     assert "on_bad_structure: leave_out" in report.problems[2]
+    # they are not said to be left out
+    assert not any("structure 5" in text for text in report.warnings)
     report = check(folder, {"data": {"on_bad_structure": "leave_out"}})
     assert report.problems == []
     assert any("structure 5" in text for text in report.warnings)
+
+
+def test_check_runs__bad_structures_hinder_all_runs_with_these_data(folder):
+    frames = read("copper.xyz", ":")
+    frames[2].positions[0] = frames[2].positions[1]
+    write("copper.xyz", frames, format="extxyz")
+    report = check(folder, {"sweep": {"fit.maxiter": [3, 30]}})
+    assert len(report.problems) == 2
+    assert report.runs == {}
+
+
+def test_check_runs__bad_structures_do_not_hide_what_else_is_wrong_with_the_data(folder):
+    frames = read("copper.xyz", ":")
+    frames[2].positions[0] = frames[2].positions[1]
+    write("copper.xyz", frames, format="extxyz")
+    report = check(folder, {"data": {"reference_energy": None}})
+    text = "\n".join(report.problems)
+    assert "structure 2" in text
+    assert "data.reference_energy is not given" in text
 
 
 def test_check_runs__counts_bad_structures_beyond_some(folder):
@@ -78,8 +99,9 @@ def test_check_runs__counts_bad_structures_beyond_some(folder):
 
 def test_check_runs__data_without_any_usable_structure_are_explained(folder):
     report = check(folder, {"potential": {"elements": ["Ni"]}})
-    assert len(report.problems) == 1
-    assert "Cu: not among the elements of the potential (and 14 more)" in report.problems[0]
+    assert len(report.problems) == 2
+    assert "no structure that can be used remains" in report.problems[0]
+    assert "Cu: not among the elements of the potential (and 14 more)" in report.problems[1]
 
 
 def test_check_runs__logging_is_as_before(folder, caplog):

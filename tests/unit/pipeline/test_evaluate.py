@@ -9,6 +9,7 @@ from acefit.artifacts import read_arrays
 from acefit.calculator import ACECalculator
 from acefit.data.readers import ReadingOptions
 from acefit.errors import DataError
+from acefit.evaluation.predict import predict_compiled
 from acefit.pipeline.evaluate import Errors, Measure, evaluate_files
 from acefit.pipeline.in_memory import evaluate_potential
 from acefit.potential.files import read_any
@@ -49,6 +50,21 @@ def test_measure__in_parts():
     assert list(measure.values(NAMES).values()) == pytest.approx([np.sqrt(14 / 3), 2.0, 3.0])
     assert np.isnan(list(Measure().values(NAMES).values())).all()
     assert not Errors().has_labels
+
+
+def test_evaluate_files__a_prediction_that_overflows_is_an_infinite_error(demo, path, monkeypatch):
+    """It must not vanish among structures without labels, as if the potential were good."""
+
+    def overflowing(*arguments):
+        found = predict_compiled(*arguments)
+        energies = np.where(np.arange(len(found.energies)) == 1, np.inf, found.energies)
+        return found._replace(energies=energies, forces=np.full_like(found.forces, np.nan))
+
+    monkeypatch.setattr("acefit.pipeline.evaluate.predict_compiled", overflowing)
+    row = evaluate_files(demo, [path]).total.row()
+    assert row["mae_epa"] == row["max_abs_epa"] == np.inf
+    assert row["rmse_f_comp"] == row["max_f"] == np.inf
+    assert np.isfinite(row["mae_stress"])
 
 
 def test_evaluate_files__errors_are_those_of_the_python_interface(demo, path, monkeypatch):
@@ -121,8 +137,10 @@ def test_evaluate_files__references_and_e0(demo, path, tmp_path):
 
 
 def test_evaluate_files__refuses_what_it_cannot_do(demo, path, tmp_path):
-    with pytest.raises(DataError, match="cannot write predictions"):
+    with pytest.raises(DataError, match="cannot write this kind of predictions"):
         evaluate_files(demo, [path], tmp_path / "out.db")
+    with pytest.raises(DataError, match=r"out\.parquet: Parquet tables are two, .*; name a folder for them, such as .*out$"):
+        evaluate_files(demo, [path], tmp_path / "out.parquet")
     with pytest.raises(DataError, match="read and written"):
         evaluate_files(demo, [path], path)
     ase.io.write(tmp_path / "cu.xyz", bulk("Cu"), format="extxyz")

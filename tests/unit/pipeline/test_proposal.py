@@ -116,6 +116,15 @@ def test_render__shapes_for_every_number_of_elements(n_elements):
     assert sum(f"    {key}: {{nradmax" in text for key in SHAPES) == (1 if n_elements == 1 else min(n_elements, 4))
 
 
+@pytest.mark.parametrize("test_size", [0.12345678, 1234567.0])
+def test_write_configuration__numbers_have_all_digits(tmp_path, test_size):
+    choices = replace(propose(SURVEY), test_size=test_size, cutoff=5.1234567, kappa=0.0123456789)
+    write_configuration(choices, SURVEY, [tmp_path / "a.xyz"], tmp_path / "input.yaml", "first")
+    config = load_configuration(tmp_path / "input.yaml").configs["first"]
+    assert (config.data.test_size, config.basis.bonds["ALL"].rcut) == (test_size, 5.1234567)
+    assert config.fit.loss.kappa == 0.0123456789
+
+
 def test_write_configuration__refuses_before_it_writes(tmp_path):
     target = tmp_path / "input.yaml"
     with pytest.raises(ConfigError, match="name"):

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from acefit.data.readers import read_files
 from acefit.data.structures import StructureSet
+from acefit.data.writers import open_writer
 from acefit.errors import DataError
-from acefit.shortrange.augment import AugmentSettings, augment, augmented_sizes, draw_seeds
+from acefit.shortrange.augment import Augmented, AugmentSettings, augment, augmented_sizes, draw_seeds
 from acefit.shortrange.zbl import ZBLCalculator
 from compressed import bare_potential, curve_of
 
@@ -71,6 +75,29 @@ def test_augment__gives_zbl_with_names_and_masks():
     np.testing.assert_allclose(atoms.get_forces(), reference.get_forces(), atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["a.xyz", "a.extxyz.gz", "a.db", "a.pkl.gz", "tables"])
+def test_augmented__as_data_has_corrected_energies_masked_forces_and_no_stresses(tmp_path, name):
+    structures = replace(
+        StructureSet.from_ase([bulk("Al", cubic=True), bulk("Cu")]),
+        energies=np.array([100.0, 50.1]),
+        forces=np.arange(15.0).reshape(5, 3) / 3.0,
+        stresses=np.ones((2, 6)),
+        names=("augmented/zbl/Al4", "augmented/zbl/Cu"),
+    )
+    augmented = Augmented(structures, np.array([1.0, 0, 1, 1, 0]), np.array([1.0, 2.0]), {}, 2, 0, 2)
+    with open_writer(tmp_path / name) as write:
+        write(augmented.dataset())
+    path = tmp_path / name / "structures.parquet" if name == "tables" else tmp_path / name
+    data = read_files([{"path": str(path)}]).dataset
+    assert data.structures.energies.tolist() == [100.0, 50.1]
+    assert np.isnan(data.raw_energies).all()
+    assert data.structures.forces.tolist() == structures.forces.tolist()
+    assert data.force_masks.tolist() == augmented.mask.tolist()
+    assert data.structures.names == structures.names
+    # a mask is known of forces only
+    assert not data.structures.has_stress.any()
+
+
 def test_augment__keeps_what_is_ranked_first():
     structures = StructureSet.from_ase(FRAMES[:2])
     everything = augment(bare_potential(), structures, SETTINGS, below_two_fails)
@@ -80,6 +107,12 @@ def test_augment__keeps_what_is_ranked_first():
     assert found.structures.energies.tolist() == everything.structures.energies[::-1][:2].tolist()
     assert found.structures.ids.tolist() == [0, 1]
     assert len(found.mask) == 2
+
+
+def test_augment__without_a_choice_keeps_some_of_all_seeds():
+    structures = StructureSet.from_ase([FRAMES[0], FRAMES[5]])
+    found = augment(bare_potential(), structures, replace(SETTINGS, n_selected=2), below_two_fails)
+    assert found.structures.numbers.tolist() == [13, 29]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +133,14 @@ def test_augment__says_why_nothing_is_made(frames, settings, message):
     [
         ({"n_seeds": 0}, "at least one seed"),
         ({"n_selected": 0}, "one structure to select"),
-        ({"step": -1.0}, "positive shortest distance and step"),
+        ({"step": -1.0}, "step of at least"),
+        ({"shortest": np.inf}, "or more, not inf"),
         ({"lowest": 200.0}, "no energy is above"),
+        ({"shortest": 0.29}, r"shortest distance of 0\.3 Å or more"),
+        ({"step": 1e-4}, r"step of at least 0\.001 Å"),
+        ({"largest_gamma": 0.0}, "grade above 0"),
+        ({"largest_gamma": np.nan}, "grade above 0"),
+        ({"seed": -1}, "seed of 0 or more"),
     ],
 )
 def test_settings__are_checked(settings, message):

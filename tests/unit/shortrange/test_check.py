@@ -36,6 +36,22 @@ def test_examine_curve__finds_that_there_is_no_wall(curve):
     assert "where atoms may stay" in str(wall)
 
 
+def test_examine_curve__rounding_in_a_flat_place_is_no_rise():
+    # flat up to 2.0 Å but for rounding, then a minimum of 2 eV at 1.8 Å and a wall
+    noise = 1e-9 * (-1.0) ** np.arange(len(R))
+    curve = np.where(R < 2.0, 50.0 * (R - 1.8) ** 2 - 2.0, 0.0) + noise
+    wall = examine_curve(PairCurve(("Si", "Si"), R, curve))
+    assert wall.is_sound
+    assert wall.begins == pytest.approx(1.8, abs=0.011)
+
+
+def test_examine_curve__tells_by_how_little_the_energy_rises():
+    assert "rises by 0.2722 eV only from 2.00 Å down to 0.35 Å" in str(
+        examine_curve(PairCurve(("Si", "Si"), R, 0.1 * (R - 2.0) ** 2))
+    )
+    assert "rises by 0 eV only" in str(examine_curve(PairCurve(("Si", "Si"), R, 0.0 * R)))
+
+
 def test_examine_curve__does_not_take_a_fall_to_absurdly_short_distances_for_a_bond():
     wall = examine_curve(PairCurve(("Si", "Si"), R, 100.0 * (R - 0.9) ** 2))
     assert not wall.is_sound

@@ -50,6 +50,10 @@ def test_compress__evaluates_each_size():
         # no barrier at all: nothing below the given structure is sound
         ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 5),
         ([0] * 10, 5),
+        # ripples of a meV for each of the three atoms are no barriers, on the way down to a minimum or up from it
+        ([1, 9, 4, 2, 0.002, 0, 0, 0, 0, 0], 1),
+        ([1, 9, 4, 3.998, 4, 3, 0, 0, 0, 0], 1),
+        ([1, 9, 4, 3.99, 4, 3, 0, 0, 0, 0], 4),
     ],
 )
 def test_first_barrier__is_looked_for_inwards_from_the_given_structure(energies, expected):

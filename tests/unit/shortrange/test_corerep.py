@@ -111,8 +111,11 @@ def test_automatic_cutoffs__need_something_to_compress():
     [
         ({"n_structures": 0}, "at least one structure"),
         ({"quantile": 2.0}, "quantile between 0 and 1"),
-        ({"shortest": 3.0}, "0 < shortest < longest"),
-        ({"step": 0.0}, "positive step"),
+        ({"shortest": 3.0}, "shortest < longest"),
+        ({"step": 0.0}, r"step of at least 0\.001 Å"),
+        ({"shortest": 0.05}, r"shortest distance of 0\.3 Å or more"),
+        ({"largest_gamma": -1.0}, "grade above 0"),
+        ({"seed": -1}, "seed of 0 or more"),
     ],
 )
 def test_settings__are_checked(settings, message):

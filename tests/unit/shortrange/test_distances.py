@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -23,6 +25,26 @@ def test_shortest_per_structure__knows_both_orders_and_images():
         ("Al", "Ni"): [2.4],
         ("Ni", "Ni"): [2.2],
     }
+
+
+def test_shortest_per_structure__of_many_elements_and_of_nothing():
+    rng = np.random.default_rng(1)
+    frames = [Atoms(rng.choice(["Al", "Ni", "H", "U"], n), rng.uniform(0, 6, (n, 3))) for n in (1, 2, 5, 9, 20)]
+    structures = StructureSet.from_ase(frames)
+    expected = {}
+    for atoms in frames:
+        distances, shortest = atoms.get_all_distances(), {}
+        for a, b in combinations(range(len(atoms)), 2):
+            if distances[a, b] < 4.0:
+                pair = tuple(sorted((atoms.symbols[a], atoms.symbols[b])))
+                shortest[pair] = min(shortest.get(pair, np.inf), distances[a, b])
+        for pair, distance in shortest.items():
+            expected.setdefault(pair, []).append(pytest.approx(distance))
+    found = shortest_per_structure(structures, build(structures, 4.0))
+    assert {pair: values.tolist() for pair, values in found.items()} == expected
+    assert len(found) > 6
+    alone = StructureSet.from_ase(frames[:1])
+    assert shortest_per_structure(alone, build(alone, 4.0)) == {}
 
 
 def test_known_distances__are_quantiles_or_covalent_radii():

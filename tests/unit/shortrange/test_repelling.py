@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -11,6 +13,7 @@ from acefit.potential.bbasis import write_potential
 from acefit.shortrange.corerep import CorerepSettings
 from acefit.shortrange.repelling import add_repulsion
 from compressed import bare_potential
+from models import random_potential
 
 FRAMES = [bulk("Al", a=a) for a in np.linspace(3.8, 4.3, 6)]
 
@@ -39,6 +42,26 @@ def test_add_repulsion__takes_given_cutoffs(folder):
     assert facts["inner_cutoffs"] == [{"pair": "Al-Al", "inner_cutoff": 1.9, "source": "given"}]
     assert facts["active_set"] == "none"
     assert facts["walls"][0]["is_sound"] is True
+
+
+def test_add_repulsion__warns_where_the_potential_was_fitted_with_another_core(folder, caplog):
+    own = random_potential(2, mode="distance")
+    bond = own.bonds["Al", "Al"]
+    bare = replace(bond, rcut_in=0.0, dcut_in=0.0, core_repulsion=(0.0, 0.0))
+    zbl = replace(bond, inner_cutoff_type="zbl", core_repulsion=(1.0, 1.0))
+    for bonds, n_warnings in (({}, 3), ({("Al", "Al"): bare}, 2), (dict.fromkeys(own.bonds, zbl), 0)):
+        write_potential(replace(own, bonds={**own.bonds, **bonds}), folder / "own.yaml")
+        caplog.clear()
+        add_repulsion(folder / "own.yaml", inner_cutoffs=["Al:1.9"])
+        texts = [record.getMessage() for record in caplog.records if "shortrange" in record.name]
+        assert len(texts) == n_warnings
+        assert all("was fitted with its core repulsion or inner cutoff" in text for text in texts)
+        assert [text[:5] for text in texts] == ["Al-Al", "Al-Cu", "Cu-Cu"][3 - n_warnings :]
+
+
+def test_add_repulsion__takes_an_active_set_with_data_only(folder):
+    with pytest.raises(DataError, match=r"an active set .* only with --data"):
+        add_repulsion(folder / "p.yaml", inner_cutoffs=["Al:1.9"], path_to_active_set=folder / "p.asi")
 
 
 def test_add_repulsion__needs_either_of_them(folder):
