@@ -65,7 +65,6 @@ def init(
     paths = [_found(path) for path in data or typer.prompt("Data files").split()]
     keys = {name: key for name, key in (("energy_key", energy_key), ("forces_key", forces_key)) if key}
     survey = _survey(paths, keys, quiet)
-    _check_energies(survey, paths)
     if not (as_json or quiet):
         print_pairs(_described(survey))
     proposed = propose(survey)
@@ -111,13 +110,6 @@ def _asked(question: str, given: Any, default: Any, parse: Callable[[str], Any])
             typer.echo(f"  {error}")
 
 
-def _check_energies(survey: Survey, paths: list[Path]) -> None:
-    if not survey.n_energies + survey.n_corrected:
-        raise AcefitError(
-            f"no structure of {', '.join(map(str, paths))} has an energy; if it has another name, give --energy-key"
-        )
-
-
 def _check_elements(survey: Survey, elements: Iterable[str]) -> None:
     missing = set(survey.elements) - set(elements)
     if missing:
@@ -137,7 +129,7 @@ def _found(name: str | Path) -> Path:
     return Path(resolve_file(str(name), what="data", base_path=Path(), datapath=os.environ.get(DATA_VARIABLE)))
 
 
-def _survey(paths: list[Path], keys: dict[str, str], quiet: bool) -> Any:
+def _survey(paths: list[Path], keys: dict[str, str], quiet: bool) -> Survey:
     """What is in the data, which must have energies."""
     from acefit.data.readers import ReadingOptions
     from acefit.data.survey import survey_data
