@@ -38,4 +38,5 @@ def import_input(
         console.print(f"{escape(name)}  from {escape(origin)}")
     for notice in done.notices:
         console.print(f"[yellow]note:[/] {escape(notice)}")
-    console.print(f"written: {escape(str(done.configuration))}; next: cd {escape(str(folder))}, then acefit check")
+    check = f"acefit check {done.configuration.name}"
+    console.print(f"written: {escape(str(done.configuration))}; next: cd {escape(str(folder))}, then {escape(check)}")

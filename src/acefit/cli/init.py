@@ -56,8 +56,6 @@ def init(
 
     Example: [bold]acefit init silicon.xyz.gz --yes[/]
     """
-    from acefit.data.readers import ReadingOptions
-    from acefit.data.survey import survey_data
     from acefit.pipeline.proposal import parse_elements, parse_references, propose, write_configuration
 
     ask = _proposed if yes or as_json else _asked
@@ -66,9 +64,7 @@ def init(
         raise AcefitError("no data are named; give their files, as in acefit init data.xyz --yes")
     paths = [_found(path) for path in data or typer.prompt("Data files").split()]
     keys = {name: key for name, key in (("energy_key", energy_key), ("forces_key", forces_key)) if key}
-    options = ReadingOptions(on_bad_structure="leave_out", energy_key=energy_key, forces_key=forces_key)
-    survey = survey_data(paths, options, lambda parts: progress(parts, "Reading", quiet=quiet))
-    _check_energies(survey, paths)
+    survey = _survey(paths, keys, quiet)
     if not (as_json or quiet):
         print_pairs(_described(survey))
     proposed = propose(survey)
@@ -114,13 +110,6 @@ def _asked(question: str, given: Any, default: Any, parse: Callable[[str], Any])
             typer.echo(f"  {error}")
 
 
-def _check_energies(survey: Survey, paths: list[Path]) -> None:
-    if not survey.n_energies + survey.n_corrected:
-        raise AcefitError(
-            f"no structure of {', '.join(map(str, paths))} has an energy; if it has another name, give --energy-key"
-        )
-
-
 def _check_elements(survey: Survey, elements: Iterable[str]) -> None:
     missing = set(survey.elements) - set(elements)
     if missing:
@@ -138,6 +127,20 @@ def _found(name: str | Path) -> Path:
     from acefit.config.paths import DATA_VARIABLE, resolve_file
 
     return Path(resolve_file(str(name), what="data", base_path=Path(), datapath=os.environ.get(DATA_VARIABLE)))
+
+
+def _survey(paths: list[Path], keys: dict[str, str], quiet: bool) -> Survey:
+    """What is in the data, which must have energies."""
+    from acefit.data.readers import ReadingOptions
+    from acefit.data.survey import survey_data
+
+    options = ReadingOptions(on_bad_structure="leave_out", **keys)  # type: ignore[arg-type]
+    survey = survey_data(paths, options, lambda parts: progress(parts, "Reading", quiet=quiet))
+    if not survey.n_energies and not survey.n_corrected:
+        raise AcefitError(
+            "no structure has an energy, without which nothing is fitted; if the files name it otherwise: --energy-key"
+        )
+    return survey
 
 
 def _number(text: str, least: float = 0.0) -> float:

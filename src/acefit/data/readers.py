@@ -9,16 +9,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import itertools
 import os
-import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TextIO
+from typing import IO, Any, NamedTuple
 
 import ase.io
 import numpy as np
@@ -28,6 +25,7 @@ from ase.data import atomic_numbers
 
 from acefit.data.checks import MINIMUM_DISTANCE, find_problems
 from acefit.data.database import ReadOnlyDatabase
+from acefit.data.extended_xyz import check_frames
 from acefit.data.frames import Frame, dataset_of, structures_of
 from acefit.data.labels import Keys, find_keys, labels_of_atoms
 from acefit.data.lammps import check_dump, without_labels
@@ -47,8 +45,6 @@ ATOMS_AT_ONCE = 2**13
 
 BYTES_AT_ONCE = 2**20
 SUFFIXES = (*TEXT, *BINARY, ".parquet", *PICKLED, *DUMPS)
-
-_COLUMNS = re.compile(r":[RISL]:(\d+)")
 
 Row = tuple[Atoms, dict[str, Any]]
 Rows = Callable[[], Iterable[Row]]
@@ -322,7 +318,7 @@ def _rows_of_text(path: Path, options: ReadingOptions) -> Iterator[Rows]:
             _decompress(path, file, content)
             file = content
         text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="\n"))
-        _check_frames(text, path)
+        check_frames(text, path)
         yield lambda: ((atoms, {}) for atoms in ase.io.iread(text, index=":", format="extxyz"))
 
 
@@ -349,29 +345,6 @@ def _rows_of_dump(path: Path, options: ReadingOptions) -> Iterator[Rows]:
         check_dump(text, path, options.lammps_elements)
         settings: dict[str, Any] = {"index": ":", "format": "lammps-dump-text", "specorder": list(options.lammps_elements)}
         yield lambda: ((without_labels(atoms), {}) for atoms in ase.io.iread(os.fspath(path), **settings))
-
-
-def _check_frames(text: TextIO, path: Path) -> None:
-    """Compare the numbers of atoms and columns with what is there: ASE trusts them, and stops silently at an empty line."""
-    lines = enumerate(text, 1)
-    number, line = next(lines, (1, ""))
-    while line.strip():
-        try:
-            n_atoms = int(line)
-        except ValueError:
-            raise DataError(f"{path}, line {number}: a number of atoms is expected, not {line.strip()[:40]!r}") from None
-        comment = next(lines, (0, ""))[1]
-        if any(len(columns) > 4 for columns in _COLUMNS.findall(comment)):
-            raise DataError(f"{path}, line {number + 1}: properties have an absurd number of columns")
-        n_found = sum(1 for _ in itertools.islice(lines, min(max(n_atoms, 0), sys.maxsize)))
-        if n_found != n_atoms:
-            raise DataError(f"{path}, line {number}: {n_atoms} atoms are announced, but {n_found} lines follow; is it cut off?")
-        number, line = next(lines, (number, ""))
-        while line.lstrip().startswith("VEC"):
-            number, line = next(lines, (number, ""))
-    for number, line in lines:
-        if line.strip():
-            raise DataError(f"{path}, line {number}: structures behind an empty line would be lost; remove that line")
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def import_input(path: str | Path, target: str | Path, force: bool = False) -> I
     runs = load_configuration(path)
     config = next(iter(runs.configs.values()))
     if not runs.is_single:
-        raise ConfigError(f"{path}: runs and sweep are not imported; copy the file and its data by hand")
+        raise ConfigError(f"{path}: runs, sweep and active are not imported; copy the file and its data by hand")
     if _is_within(path, target):
         raise ConfigError(f"{target} holds the input itself; give another folder")
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not force)):
@@ -115,7 +115,7 @@ def _listed(config: Config, key: KeyPath, names: str | list[str] | None, folder:
         what = place_name(place, list(config.sources))
         datapath = config.data.datapath if folder == DATA else None
         found = resolve_file(name, what=what, base_path=config.base_path, datapath=datapath, environment=environment)
-        yield Named(place, Path(found).resolve(), folder)
+        yield Named(place, Path(os.path.abspath(found)), folder)
 
 
 def _places(named: list[Named]) -> dict[Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ from acefit.artifacts import read_arrays
 from acefit.config import stages
 from acefit.config.model import Config
 from acefit.data.neighborlists import build
-from acefit.data.stored import open_dataset
-from acefit.data.structures import consecutive_ranges
+from acefit.data.stored import StoredDataset, open_dataset
+from acefit.data.structures import StructureSet, concatenate, consecutive_ranges
 from acefit.data.weights import Weights
 from acefit.evaluation.cost import choose_sample
 from acefit.evaluation.grouping import sum_per_range
@@ -102,12 +103,8 @@ def _measure_subsets(run: Run) -> tuple[dict[str, DataSize], bool]:
     of_structures = dataset.atoms_per_structure
     chosen = _choose(of_structures)
     pairs = np.zeros(len(of_structures))
-    bounds = consecutive_ranges(of_structures, ATOMS_AT_ONCE)
-    for (first, last), part in zip(pairwise(bounds), dataset.parts(bounds), strict=True):
-        rows = chosen[(chosen >= first) & (chosen < last)]
-        if len(rows):
-            structures = part.structures.select(rows - first)
-            pairs[rows] = sum_per_range(np.diff(build(structures, cutoff).offsets), structures.offsets)
+    for rows, structures in _in_parts(dataset, chosen):
+        pairs[rows] = sum_per_range(np.diff(build(structures, cutoff).offsets), structures.offsets)
     others = np.setdiff1d(np.arange(len(of_structures)), chosen)
     pairs[others] = pairs[chosen].sum() / of_structures[chosen].sum() * of_structures[others]
     subset_of = read_arrays(run.weights()[0], "weights")["subset"]
@@ -118,6 +115,15 @@ def _measure_subsets(run: Run) -> tuple[dict[str, DataSize], bool]:
             n_atoms = int(of_structures[rows].sum())
             sizes[subset] = DataSize(len(rows), n_atoms, round(pairs[rows].sum()), round(pairs[rows].max()))
     return sizes, not len(others)
+
+
+def _in_parts(dataset: StoredDataset, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], StructureSet]]:
+    """The structures of ascending rows, some at a time, with their rows."""
+    bounds = consecutive_ranges(dataset.atoms_per_structure, ATOMS_AT_ONCE)
+    for (first, last), part in zip(pairwise(bounds), dataset.parts(bounds), strict=True):
+        of_part = rows[(rows >= first) & (rows < last)]
+        if len(of_part):
+            yield of_part, part.structures.select(of_part - first)
 
 
 def _choose(of_structures: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -192,8 +198,7 @@ def evaluation_seconds(subset: DataSize, step: StepSize, n_elements: int, thread
 def measure_speed(run: Run, size: RunSize) -> float:
     """Time of an evaluation of the last ladder step on this machine in units of the model, measured on one thread."""
     dataset = open_dataset(*run.dataset())
-    rows = choose_sample(dataset.atoms_per_structure)
-    structures = next(dataset.parts([0, dataset.n_structures])).structures.select(rows)
+    structures = concatenate([part for _, part in _in_parts(dataset, choose_sample(dataset.atoms_per_structure))])
     neighbors = build(structures, size.cutoff)
     path = run.place.path(f"{RUN}/basis/target.yaml")
     loss = Loss(import_potential(path), structures, neighbors, Weights.uniform(structures), LossSettings(kappa=0.5), threads=1)

@@ -17,7 +17,7 @@ from acefit.data.structures import StructureSet, atom_rows, concatenate
 from acefit.errors import DataError
 from acefit.potential.model import Potential
 from acefit.shortrange.compression import Compressed, GammaOf, check_search, compress, reliable_sizes
-from acefit.shortrange.distances import Distances, atoms_with_short_pairs, known_distances, shortest_per_structure
+from acefit.shortrange.distances import Distances, atoms_with_short_pairs, known_distances, look_through
 
 NAME = "augmented/zbl"
 """Names of augmented structures begin with it, by which the weights stage knows them."""
@@ -209,12 +209,11 @@ def _prepare(
         raise DataError(
             f"the shortest distance, {settings.shortest} Å, must be below the cutoff of the potential, {potential.cutoff} Å"
         )
-    neighbors = build(structures, potential.cutoff)
-    natural = neighbors.shortest_per_structure()
+    natural, shortest = look_through(structures, potential.cutoff)
     seeds = draw_seeds(structures, np.isfinite(natural), settings)
     if not len(seeds):
         raise DataError("no structure has two atoms within the cutoff of the potential, so that none can be compressed")
-    return seeds, natural, known_distances(shortest_per_structure(structures, neighbors), potential.elements)
+    return seeds, natural, known_distances(shortest, potential.elements)
 
 
 def _synthetic(curve: Compressed, sizes: NDArray[np.int64], thresholds: Distances) -> tuple[StructureSet, NDArray[np.bool_]]:

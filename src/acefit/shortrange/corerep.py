@@ -13,12 +13,11 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from acefit.basis.compiled import Compiled, compile_potential
-from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError, PotentialError
 from acefit.potential.model import NO_CORE, Potential, pair_key
 from acefit.shortrange.compression import Compressed, GammaOf, check_search, compress, first_barrier
-from acefit.shortrange.distances import Distances, Pair, known_distances, shortest_per_structure
+from acefit.shortrange.distances import Distances, Pair, known_distances, look_through
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
 """Passes items on, for a progress bar."""
@@ -187,8 +186,7 @@ def automatic_cutoffs(
     """
     settings = settings or CorerepSettings()
     plain = without_repulsion(potential)
-    neighbors = build(structures, plain.cutoff)
-    natural = neighbors.shortest_per_structure()
+    natural, shortest = look_through(structures, plain.cutoff)
     sizes = structures.atoms_per_structure
     candidates = np.flatnonzero(np.isfinite(natural) & (sizes <= np.median(sizes)))
     if not len(candidates):
@@ -202,7 +200,6 @@ def automatic_cutoffs(
         curve = _curve(compiled, structures, s, float(natural[s]), distances, gamma_of)
         for pair, distance in find_failures(curve, settings.largest_gamma).items():
             failures.setdefault(pair, []).append(distance)
-    shortest = shortest_per_structure(structures, neighbors)
     return [_choose(potential, pair, failures.get(pair, []), shortest, settings.quantile) for pair in sorted(potential.bonds)]
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
-from acefit.data.neighborlists import NeighborList
-from acefit.data.structures import StructureSet
+from acefit.data.neighborlists import NeighborList, build
+from acefit.data.structures import StructureSet, consecutive_ranges
 from acefit.potential.model import pair_key
 
 QUANTILE = 0.001
 """Share of the structures whose shortest distances are taken for outliers."""
+
+ATOMS_AT_ONCE = 2**13
 
 Pair = tuple[str, str]
 Distances = dict[Pair, float]
@@ -55,6 +57,22 @@ def shortest_per_structure(structures: StructureSet, neighbors: NeighborList) ->
     elements = (divmod(int(code), len(chemical_symbols)) for code in known)
     pairs = (pair_key(chemical_symbols[low], chemical_symbols[high]) for low, high in elements)
     return dict(zip(pairs, np.split(shortest, starts[1:]), strict=False))
+
+
+def look_through(structures: StructureSet, cutoff: float) -> tuple[NDArray[np.float64], dict[Pair, NDArray[np.float64]]]:
+    """Shortest distance of every structure, infinite beyond the cutoff (Angstrom), and `shortest_per_structure` of all.
+
+    The neighbours of some structures at a time are in memory.
+    """
+    natural: list[NDArray[np.float64]] = []
+    found: dict[Pair, list[NDArray[np.float64]]] = {}
+    for first, last in pairwise(consecutive_ranges(structures.atoms_per_structure, ATOMS_AT_ONCE)):
+        part = structures.select(np.arange(first, last))
+        neighbors = build(part, cutoff)
+        natural.append(neighbors.shortest_per_structure())
+        for pair, values in shortest_per_structure(part, neighbors).items():
+            found.setdefault(pair, []).append(values)
+    return np.concatenate(natural), {pair: np.concatenate(values) for pair, values in found.items()}
 
 
 def known_distances(

@@ -17,7 +17,7 @@ def test_import_input__says_what_it_did(source, tmp_path):
     assert result.exit_code == 0, result.exception
     assert "data/alloy.pckl.gzip  from" in result.stdout
     assert "accepted without effect" in result.stdout
-    assert "acefit check" in result.stdout
+    assert "acefit check input.yaml" in result.stdout
 
 
 def test_import_input__as_json_and_again(source, tmp_path):

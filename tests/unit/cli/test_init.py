@@ -74,7 +74,7 @@ def test_init__asks_again_for_numbers_that_make_no_sense(data):
 def test_init__data_without_energies_cannot_be_fitted(tmp_path):
     write(tmp_path / "bare.xyz", bulk("Si"))
     result = run("init", tmp_path / "bare.xyz", "--yes", "-o", tmp_path / "input.yaml")
-    assert "bare.xyz has an energy" in str(result.exception)
+    assert "no structure has an energy" in str(result.exception)
     assert "--energy-key" in str(result.exception)
     assert not (tmp_path / "input.yaml").exists()
 
@@ -128,7 +128,9 @@ def test_init__needs_energies_and_says_what_there_is_instead(tmp_path, monkeypat
         atoms.arrays["DFT_forces"] = np.zeros((4, 3))
     write("keys.xyz", frames)
     result = run("init", "keys.xyz", "--yes")
-    assert "no structure of keys.xyz has an energy; if it has another name, give --energy-key" in str(result.exception)
+    assert "no structure has an energy, without which nothing is fitted; if the files name it otherwise: --energy-key" in str(
+        result.exception
+    )
     assert "there are DFT_energy, DFT_forces: if they are labels, name them in energy_key, forces_key" in caplog.text
     assert not (tmp_path / "input.yaml").exists()
     assert run("init", "keys.xyz", "--yes", "--energy-key", "DFT_energy", "--forces-key", "DFT_forces").exit_code == 0

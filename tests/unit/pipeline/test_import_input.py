@@ -100,6 +100,15 @@ def test_import_input__files_of_the_same_name(make, tmp_path):
     assert '["data/x.xyz", "data/2-x.xyz", "data/x.xyz", "data/3-x.xyz"]' in done.configuration.read_text()
 
 
+def test_import_input__links_keep_their_names(make, tmp_path):
+    """The suffix says the kind of file, and what a link points to may have none."""
+    path = make(HEAD + "data: a.xyz\n", "store/1f2e3d")
+    (tmp_path / "a.xyz").symlink_to("store/1f2e3d")
+    done = import_input(path, tmp_path / "run")
+    assert list(done.files) == ["data/a.xyz"]
+    assert not (tmp_path / "run" / "data" / "a.xyz").is_symlink()
+
+
 def test_import_input__tables_come_in_pairs(make, tmp_path):
     names = ("d/structures.parquet", "d/atoms.parquet")
     done = import_input(make(HEAD + "data: d/structures.parquet\n", *names), tmp_path / "run")
@@ -144,7 +153,7 @@ def test_import_input__leaves_nothing_when_a_file_is_missing(make, tmp_path):
 
 
 def test_import_input__refuses_several_runs_and_bad_input(make, tmp_path):
-    with pytest.raises(ConfigError, match="runs and sweep are not imported"):
+    with pytest.raises(ConfigError, match="runs, sweep and active are not imported"):
         import_input(make(HEAD + "data: a.xyz\nsweep: {fit.maxiter: [1, 2]}\n", "a.xyz"), tmp_path / "run")
     with pytest.raises(ConfigError, match="unknown key"):
         import_input(make(HEAD + "data: {filenam: a.xyz}\n"), tmp_path / "run")

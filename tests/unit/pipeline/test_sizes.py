@@ -3,6 +3,7 @@ import pytest
 
 from acefit.data.neighborlists import build
 from acefit.data.storage import read_structures
+from acefit.data.stored import StoredDataset
 from acefit.fit.memory import optimizer_bytes
 from acefit.pipeline import sizes
 from acefit.pipeline.sizes import (
@@ -76,3 +77,13 @@ def test_estimate_time__grows_with_iterations_cycles_and_speed():
 
 def test_measure_speed__is_a_factor(tiny_fit, size):
     assert 0.01 < measure_speed(tiny_fit.run, size) < 1000
+
+
+def test_measure_speed__reads_some_structures_at_a_time(tiny_fit, size, monkeypatch):
+    given = []
+    parts = StoredDataset.parts
+    monkeypatch.setattr(sizes, "ATOMS_AT_ONCE", 9)
+    monkeypatch.setattr(StoredDataset, "parts", lambda dataset, bounds: given.append(bounds) or parts(dataset, bounds))
+    assert measure_speed(tiny_fit.run, size) > 0
+    assert len(given) == 1
+    assert len(given[0]) > 3

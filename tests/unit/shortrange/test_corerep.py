@@ -44,6 +44,8 @@ def test_given_cutoffs__are_zero_where_not_given():
         given_cutoffs(bare_potential(), {("Al", "Ni"): 1.5})
     with pytest.raises(PotentialError, match=r"inner cutoff of Al-Al, 9\.0 Å, must be below the outer one"):
         given_cutoffs(bare_potential(), {("Al", "Al"): 9.0})
+    with pytest.raises(PotentialError, match="must be below the outer one"):
+        given_cutoffs(bare_potential(), {("Al", "Al"): bare_potential().bonds["Al", "Al"].rcut})
 
 
 def test_without_repulsion__is_the_bare_potential():
@@ -64,9 +66,12 @@ def test_find_failures__where_zbl_is_lower_the_repulsion_begins():
 
 def test_find_failures__with_grades_are_the_nearest_pairs_of_extrapolating_atoms():
     grades = np.ones((10, 3))
-    grades[:2, 2] = 50.0  # the copper atom up to 1.2 Å
+    grades[:2, 2] = 10.0  # the copper atom up to 1.2 Å
     found = find_failures(curve_of(BARRIER, grades), 10.0)
     assert found == {("Al", "Cu"): pytest.approx(1.2 * 1.3)}
+    # only up to the barrier at 1.4 Å, beyond which it may extrapolate
+    grades[:6, 2] = 50.0
+    assert find_failures(curve_of(BARRIER, grades), 10.0) == {("Al", "Cu"): pytest.approx(1.4 * 1.3)}
 
 
 def test_automatic_cutoffs__stay_below_what_the_data_know():

@@ -7,7 +7,13 @@ from ase.data import covalent_radii
 
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
-from acefit.shortrange.distances import atoms_with_short_pairs, covalent_distance, known_distances, shortest_per_structure
+from acefit.shortrange.distances import (
+    atoms_with_short_pairs,
+    covalent_distance,
+    known_distances,
+    look_through,
+    shortest_per_structure,
+)
 
 FRAMES = [
     Atoms("NiAl2", [[0, 0, 0], [0, 0, 2.4], [0, 2.6, 0]]),
@@ -45,6 +51,17 @@ def test_shortest_per_structure__of_many_elements_and_of_nothing():
     assert len(found) > 6
     alone = StructureSet.from_ase(frames[:1])
     assert shortest_per_structure(alone, build(alone, 4.0)) == {}
+
+
+def test_look_through__does_not_depend_on_parts(monkeypatch):
+    natural, found = look_through(STRUCTURES, 5.0)
+    assert natural.tolist() == [2.4, 2.2, 3.0]
+    monkeypatch.setattr("acefit.shortrange.distances.ATOMS_AT_ONCE", 1)
+    in_parts = look_through(STRUCTURES, 5.0)
+    assert in_parts[0].tolist() == natural.tolist()
+    whole = shortest_per_structure(STRUCTURES, NEIGHBORS)
+    for each in (found, in_parts[1]):
+        assert {pair: values.tolist() for pair, values in each.items()} == {pair: v.tolist() for pair, v in whole.items()}
 
 
 def test_known_distances__are_quantiles_or_covalent_radii():
