@@ -47,6 +47,13 @@ def test_draw_seeds__cells_of_any_size_are_one_composition():
     assert all(3 in draw_seeds(structures, usable, AugmentSettings(n_seeds=2, seed=seed)) for seed in range(10))
 
 
+def test_draw_seeds__draws_compositions_where_there_are_more_than_seeds():
+    structures = StructureSet.from_ase([bulk("Al"), bulk("Cu"), bulk("Al") * (2, 1, 1), Atoms("AlCu", [[0, 0, 0], [0, 0, 2.5]])])
+    usable = np.array([True, True, False, True])
+    drawn = [draw_seeds(structures, usable, AugmentSettings(n_seeds=2, seed=seed)).tolist() for seed in range(20)]
+    assert {tuple(seeds) for seeds in drawn} == {(0, 1), (0, 3), (1, 3)}
+
+
 def test_augmented_sizes__the_highest_reliable_energy_is_one_of_an_atom():
     # 6 eV of three atoms: the potential is relied on from 1.8 Å on
     settings = AugmentSettings(highest=1e6, highest_reliable=2.0)
@@ -59,6 +66,7 @@ def test_augmented_sizes__are_below_the_reliable_ones_and_higher():
     per_atom = curve.repulsion.energies / 3
     assert augmented_sizes(curve, AugmentSettings(highest=per_atom[1])).tolist() == [1]
     assert augmented_sizes(curve, AugmentSettings(highest=1e6, lowest=per_atom[1])).tolist() == [0, 1]
+    assert augmented_sizes(curve, AugmentSettings(highest=1e6, lowest=per_atom[0])).tolist() == [0]
     # the highest reliable energy must be reached
     high = np.where(np.arange(10) == 2, curve.repulsion.energies[1] + 1e-6, BARRIER)
     assert augmented_sizes(curve_of(high), AugmentSettings(highest=1e6)).tolist() == [0]
