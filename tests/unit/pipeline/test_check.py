@@ -105,7 +105,8 @@ def test_check_runs__data_without_any_usable_structure_are_explained(folder):
 
 def test_check_runs__logging_is_as_before(folder, caplog):
     logger = logging.getLogger("acefit")
-    before = (list(logger.handlers), logger.propagate)
+    before = (list(logger.handlers), True)
+    logger.propagate = True
     check(folder)
     assert (list(logger.handlers), logger.propagate) == before
 
@@ -122,7 +123,13 @@ def test_check_runs__of_active_learning_only_the_first_round(tmp_path, monkeypat
     report = check_runs(load_configuration(config), threads=2)
     assert report.problems == []
     assert list(report.runs) == ["silicon/round-00"]
-    assert report.runs["silicon/round-00"].stages["explore"] == 2
+    stages = report.runs["silicon/round-00"].stages
+    assert {name: stages.get(name) for name in ("activeset", "explore", "choose", "label")} == {
+        "activeset": 1,
+        "explore": 2,
+        "choose": 1,
+        "label": 1,
+    }
     assert "3 more rounds follow, with the data that will be labelled" in report.warnings
 
 
