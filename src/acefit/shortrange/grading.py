@@ -12,7 +12,6 @@ from acefit.active.grade import grade_structures
 from acefit.active.selection import select_structures
 from acefit.data.neighborlists import NeighborList
 from acefit.data.structures import StructureSet
-from acefit.potential.bbasis import import_potential
 from acefit.potential.model import Potential
 from acefit.shortrange.augment import Rank
 from acefit.shortrange.compression import GammaOf
@@ -28,11 +27,11 @@ def read_with_active_set(
     PotentialError, ActiveSetError
         If a file cannot be used, or they do not belong together.
     """
+    potential = import_functions(path_to_potential)
     beside = path_to_potential.parent / f"{path_to_potential.stem}.asi"
     path = path_to_active_set or (beside if beside.is_file() else None)
     if path is None:
-        return import_potential(path_to_potential), None, None
-    potential = import_functions(path_to_potential)
+        return potential, None, None
     return potential, read_active_set(path, potential), path
 
 

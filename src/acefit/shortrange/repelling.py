@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from acefit.active.active_set import import_functions
 from acefit.errors import DataError
 from acefit.fit.repulsion import with_inner_cutoffs
-from acefit.potential.bbasis import import_potential
 from acefit.potential.model import Potential
 from acefit.shortrange.check import Wall, check_walls
 from acefit.shortrange.corerep import (
@@ -89,7 +89,7 @@ def add_repulsion(
         raise DataError("an active set (--active-set) is of use only with --data, not with --inner-cutoff")
     known, path_to_known = None, None
     if inner_cutoffs:
-        potential = import_potential(path_to_potential)
+        potential = import_functions(path_to_potential)
         cutoffs = given_cutoffs(potential, parse_inner_cutoffs(inner_cutoffs))
     else:
         potential, known, path_to_known = read_with_active_set(path_to_potential, path_to_active_set)

@@ -5,7 +5,7 @@ from ase.io import write
 
 from acefit.active.active_set import build_active_set
 from acefit.data.structures import StructureSet
-from acefit.errors import DataError, PotentialError
+from acefit.errors import AcefitError, DataError, PotentialError
 from acefit.potential.bbasis import read_potential, write_potential
 from commands import run, run_json
 from compressed import bare_potential
@@ -82,6 +82,17 @@ def test_corerep__says_what_is_wrong_with_names(folder, potential, output, messa
     result = run("corerep", folder / potential, "--inner-cutoff", "Al:1.9", *options)
     assert isinstance(result.exception, PotentialError)
     assert message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "tool", [("corerep", "--inner-cutoff", "Al:1.9"), ("corerep", "-d", "x.xyz"), ("augment", "-d", "x.xyz")]
+)
+def test_corerep_and_augment__need_single_functions(folder, tool):
+    (folder / "p.yace").touch()
+    result = run(tool[0], folder / "p.yace", *tool[1:])
+    assert isinstance(result.exception, AcefitError)
+    assert ".yaml" in str(result.exception)
+    assert "as YAML" not in str(result.exception)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--inner-cutoff", "Al:1.9", "--data", "data.xyz")])

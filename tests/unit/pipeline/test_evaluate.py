@@ -7,7 +7,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from acefit.artifacts import read_arrays
 from acefit.calculator import ACECalculator
+from acefit.data.neighborlists import build
 from acefit.data.readers import ReadingOptions
+from acefit.data.structures import StructureSet
 from acefit.errors import DataError
 from acefit.evaluation.predict import predict_compiled
 from acefit.pipeline.evaluate import Errors, Measure, evaluate_files
@@ -75,6 +77,9 @@ def test_evaluate_files__errors_are_those_of_the_python_interface(demo, path, mo
     assert (row["n_structures"], row["n_atoms"]) == (6, 16)
     assert row["rmse_epa"] == pytest.approx(1000 * np.sqrt(np.nanmean(expected.energy_errors() ** 2)))
     assert row["mae_f_comp"] == pytest.approx(np.nanmean(np.abs(expected.force_errors())))
+    lengths = np.linalg.norm(expected.force_errors(), axis=1)
+    assert row["rmse_f"] == pytest.approx(np.sqrt(np.nanmean(lengths**2)))
+    assert row["max_f"] == pytest.approx(np.nanmax(lengths))
     assert row["max_abs_stress"] == pytest.approx(160.2176634 * np.nanmax(np.abs(expected.stress_errors())))
     assert {name: errors.n_structures for name, errors in done.groups.items()} == {"a": 2, "b": 2, "c": 1, "": 1}
     assert not done.groups[""].has_labels
@@ -134,6 +139,29 @@ def test_evaluate_files__references_and_e0(demo, path, tmp_path):
     check.calc = ACECalculator(demo.with_e0({"Al": -1.0, "Ni": -2.0}))
     assert atoms.get_potential_energy() == pytest.approx(check.get_potential_energy(), abs=1e-7)
     assert atoms.info["REF_energy"] == pytest.approx(-10.0)
+
+
+def test_evaluate_files__corrected_energies_are_on_the_scale_of_the_fit(demo, tmp_path):
+    frames = [bulk("Al") for _ in range(2)]
+    frames[0].info.update(energy=7.0, energy_corrected=-3.0)
+    frames[1].info.update(energy_corrected=-4.0)
+    ase.io.write(tmp_path / "data.xyz", frames, format="extxyz")
+    evaluate_files(demo, [tmp_path / "data.xyz"], tmp_path / "plain")
+    evaluate_files(demo.with_metadata(reference_energy='{"Al": -1.0}'), [tmp_path / "data.xyz"], tmp_path / "with")
+    labels = [read_arrays(tmp_path / name / "structures.parquet", "predicted_structures")["energy"] for name in ("plain", "with")]
+    assert labels[0].tolist() == [-3.0, -4.0]
+    # total energies are corrected by what the potential knows; what is corrected already stays
+    assert labels[1].tolist() == [8.0, -4.0]
+
+
+def test_evaluate_files__tables_know_distances_and_low_energies(demo, path, frames, tmp_path):
+    evaluate_files(demo, [path], tmp_path / "out")
+    of_atoms = read_arrays(tmp_path / "out" / "atoms.parquet", "predicted_atoms")
+    distances = build(StructureSet.from_ase(frames), demo.cutoff).shortest_per_atom()
+    np.testing.assert_allclose(of_atoms["nn_distance"], distances, atol=1e-7)
+    found = read_arrays(tmp_path / "out" / "structures.parquet", "predicted_structures")
+    # all have -5 eV/atom, the last one has no label
+    assert found["is_low_energy"].tolist() == [True] * 5 + [False]
 
 
 def test_evaluate_files__refuses_what_it_cannot_do(demo, path, tmp_path):

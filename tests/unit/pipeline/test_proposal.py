@@ -56,9 +56,22 @@ def test_propose__molecules():
     assert (choices.cutoff, choices.radial, choices.kappa) == (4.0, "ChebExpCos", 0.9)
 
 
+def test_propose__cutoffs_have_bounds():
+    found = [propose(replace(SURVEY, typical=typical)).cutoff for typical in (1.0, 1.9, 2.35, 4.0)]
+    assert found == [4.5, 4.5, 5.5, 7.0]
+
+
+def test_render__four_steps_of_the_ladder():
+    survey = replace(SURVEY, elements=("Al", "Ni"))
+    text = render(replace(propose(survey), functions=45), survey, ["data.xyz"], "run", {})
+    assert "ladder_step: [23] " in text
+    assert "ladder_mode: total" in text
+
+
 def test_propose__unknown_distances_and_flat_energies():
     choices = propose(replace(SURVEY, typical=float("nan"), spread=0.0))
     assert (choices.cutoff, choices.weighting) == (6.0, "uniform")
+    assert [propose(replace(SURVEY, spread=spread)).weighting for spread in (1.0, 1.01)] == ["uniform", "energy"]
 
 
 @pytest.mark.parametrize(

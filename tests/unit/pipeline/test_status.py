@@ -136,6 +136,25 @@ def test_look_at__partly_done_and_locked(run):
     assert found.has_lock
 
 
+def test_look_at__a_job_is_done_with_all_of_its_files(run):
+    folder, table = run
+    (next(folder.glob("results/shared/dataset-*")) / "atoms.parquet").unlink()
+    assert states(look_at(table, folder))["dataset"] == "absent"
+
+
+def test_look_at__the_last_round_of_active_learning_only_fits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_silicon(tmp_path)
+    table = load_configuration(write_config(tmp_path, None, "active.yaml", "silicon.yaml"))
+    stages = {}
+    for row in look_at(table, tmp_path).stages:
+        stages.setdefault(row.run, set()).add(row.stage)
+    of_rounds = {"activeset", "explore", "choose", "label"}
+    *others, last = (found & of_rounds for run, found in stages.items() if "round" in run)
+    assert all(found == of_rounds for found in others)
+    assert last == set()
+
+
 def test_look_at__several_runs_have_a_comparison(run):
     folder, _ = run
     path = folder / "tiny.yaml"
@@ -155,7 +174,8 @@ def test_read_last_row__none_without_a_complete_line(tmp_path, text):
 
 
 def test_read_last_row__takes_the_last_complete_line(tmp_path):
-    (tmp_path / "x").write_text("a b\n1 2\n3 nan\n5")
+    # the number of the last line may have more digits
+    (tmp_path / "x").write_text("a b\n1 2\n3 nan\n5 0.1")
     assert read_last_row(tmp_path / "x")["a"] == 3
 
 

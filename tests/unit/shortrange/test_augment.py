@@ -41,12 +41,32 @@ def test_draw_seeds__takes_from_every_composition():
     assert draw_seeds(structures, large, AugmentSettings(largest_seed=1)).tolist() == [7]
 
 
+def test_draw_seeds__cells_of_any_size_are_one_composition():
+    structures = StructureSet.from_ase([bulk("Al"), bulk("Al", cubic=True), bulk("Al") * (2, 1, 1), bulk("Cu")])
+    usable = np.ones(4, dtype=bool)
+    assert all(3 in draw_seeds(structures, usable, AugmentSettings(n_seeds=2, seed=seed)) for seed in range(10))
+
+
+def test_draw_seeds__draws_compositions_where_there_are_more_than_seeds():
+    structures = StructureSet.from_ase([bulk("Al"), bulk("Cu"), bulk("Al") * (2, 1, 1), Atoms("AlCu", [[0, 0, 0], [0, 0, 2.5]])])
+    usable = np.array([True, True, False, True])
+    drawn = [draw_seeds(structures, usable, AugmentSettings(n_seeds=2, seed=seed)).tolist() for seed in range(20)]
+    assert {tuple(seeds) for seeds in drawn} == {(0, 1), (0, 3), (1, 3)}
+
+
+def test_augmented_sizes__the_highest_reliable_energy_is_one_of_an_atom():
+    # 6 eV of three atoms: the potential is relied on from 1.8 Å on
+    settings = AugmentSettings(highest=1e6, highest_reliable=2.0)
+    assert augmented_sizes(curve_of(BARRIER), settings).tolist() == [0, 1, 2, 3]
+
+
 def test_augmented_sizes__are_below_the_reliable_ones_and_higher():
     curve = curve_of(BARRIER)
     assert augmented_sizes(curve, AugmentSettings(highest=1e6)).tolist() == [0, 1]
     per_atom = curve.repulsion.energies / 3
     assert augmented_sizes(curve, AugmentSettings(highest=per_atom[1])).tolist() == [1]
     assert augmented_sizes(curve, AugmentSettings(highest=1e6, lowest=per_atom[1])).tolist() == [0, 1]
+    assert augmented_sizes(curve, AugmentSettings(highest=1e6, lowest=per_atom[0])).tolist() == [0]
     # the highest reliable energy must be reached
     high = np.where(np.arange(10) == 2, curve.repulsion.energies[1] + 1e-6, BARRIER)
     assert augmented_sizes(curve_of(high), AugmentSettings(highest=1e6)).tolist() == [0]
@@ -96,6 +116,24 @@ def test_augmented__as_data_has_corrected_energies_masked_forces_and_no_stresses
     assert data.structures.names == structures.names
     # a mask is known of forces only
     assert not data.structures.has_stress.any()
+
+
+def test_augment__counts_seeds_that_are_reliable_nowhere():
+    def copper_fails(structures, neighbors):
+        return np.where(structures.numbers == 29, 99.0, below_two_fails(structures, neighbors))
+
+    found = augment(bare_potential(), StructureSet.from_ase(FRAMES[4:6]), SETTINGS, copper_fails)
+    assert (found.n_seeds, found.n_unreliable) == (2, 1)
+
+
+def test_augment__leaves_out_what_has_no_distance_shorter_than_the_data():
+    def fails_far_out(structures, neighbors):
+        return np.where(neighbors.shortest_per_atom() < 3.5, 99.0, 1.0)
+
+    found = augment(bare_potential(), StructureSet.from_ase(FRAMES[:5]), SETTINGS, fails_far_out)
+    assert found.structures.n_structures > 0
+    assert found.mask.all()
+    assert (found.distances < found.thresholds["Al", "Al"]).all()
 
 
 def test_augment__keeps_what_is_ranked_first():

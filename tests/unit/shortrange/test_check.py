@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,20 @@ def test_check_walls__tells_a_potential_with_a_hole_from_one_without():
     assert not any(wall.is_sound for wall in check_walls(bare))
     mended = with_automatic_repulsion(bare, {("Al", "Al"): 2.0, ("Al", "Cu"): 1.8, ("Cu", "Cu"): 1.7})
     assert all(wall.is_sound for wall in check_walls(mended))
+
+
+def test_check_walls__begin_at_the_inner_cutoff_and_within_the_outer_one():
+    bare = bare_potential(1)
+    far = with_automatic_repulsion(bare, {("Al", "Al"): 3.5})
+    assert check_walls(far)[0].begins > 3.0
+    near = replace(bare, bonds={("Al", "Al"): replace(bare.bonds["Al", "Al"], rcut=2.0)})
+    assert check_walls(near)[0].begins <= 2.0
+
+
+@pytest.mark.parametrize(("factor", "is_sound"), [(0.36, False), (0.37, True)])
+def test_examine_curve__a_rise_of_an_ev_is_needed(factor, is_sound):
+    # by 0.98 eV and by 1.01 eV
+    assert examine_curve(PairCurve(("Si", "Si"), R, factor * (R - 2.0) ** 2)).is_sound == is_sound
 
 
 def test_compute_pair_curve__is_zbl_at_short_distances():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -36,6 +38,13 @@ def test_compress__evaluates_each_size():
     pairs = [(0, 1, 13, 13), (0, 2, 13, 29), (1, 2, 13, 29)]
     expected = sum(float(pair_energies(np.linalg.norm(positions[i] - positions[j]), a, b)[0]) for i, j, a, b in pairs)
     assert curve.repulsion.energies[at] == pytest.approx(expected)
+
+
+def test_compress__reaches_as_far_as_zbl_where_the_potential_does_not():
+    potential = bare_potential()
+    short = replace(potential, bonds={pair: replace(bond, rcut=3.0) for pair, bond in potential.bonds.items()})
+    curves = [compress(compile_potential(p), TRIMER, 0, NATURAL, DISTANCES) for p in (potential, short)]
+    np.testing.assert_allclose(curves[1].repulsion.energies, curves[0].repulsion.energies, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

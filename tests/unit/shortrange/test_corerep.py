@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -104,6 +106,43 @@ def test_automatic_cutoffs__count_failures_of_the_structures():
     found = automatic_cutoffs(bare_potential(1), structures, settings, all_fail_below_two)
     assert found[0].source == "3 compressed structures"
     assert found[0].distance == pytest.approx(1.75)
+
+
+def test_automatic_cutoffs__look_up_to_the_distances_of_the_structures():
+    structures = StructureSet.from_ase([bulk("Al", a=a) for a in (4.0, 4.05, 4.1)])
+
+    def all_fail_below_two(scaled, neighbors):
+        return np.where(neighbors.shortest_per_atom() < 2.0 - 1e-9, 99.0, 1.0)
+
+    found = automatic_cutoffs(bare_potential(1), structures, CorerepSettings(step=0.25, longest=1.0), all_fail_below_two)
+    assert found[0].distance == pytest.approx(1.75)
+
+
+def test_automatic_cutoffs__are_not_beyond_the_outer_one():
+    potential = bare_potential()
+    bond = replace(potential.bonds["Cu", "Cu"], rcut=1.5)
+    potential = replace(potential, bonds={**potential.bonds, ("Cu", "Cu"): bond})
+    found = automatic_cutoffs(potential, StructureSet.from_ase([bulk("Al")]), CorerepSettings(step=0.5))
+    assert (found[2].distance, found[2].source) == (1.5, "outer cutoff")
+
+
+def test_automatic_cutoffs__do_not_depend_on_the_core_that_is_there():
+    structures, settings = StructureSet.from_ase([bulk("Al", a=a) for a in (4.0, 4.3)]), CorerepSettings(step=0.1)
+    bare = bare_potential(1)
+    found = [automatic_cutoffs(p, structures, settings) for p in (bare, with_inner_cutoffs(bare, {("Al", "Al"): 2.7}))]
+    assert found[0] == found[1]
+
+
+def test_automatic_cutoffs__draw_by_the_seed():
+    structures = StructureSet.from_ase([bulk("Al", a=a) for a in np.linspace(3.8, 4.4, 9)])
+    drawn = []
+    for seed in (1, 1, 2, 3):
+        chosen = []
+        settings = CorerepSettings(n_structures=3, step=1.0, seed=seed)
+        automatic_cutoffs(bare_potential(1), structures, settings, watch=lambda rows, to=chosen: to.extend(rows) or rows)
+        drawn.append(tuple(chosen))
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 1
 
 
 def test_automatic_cutoffs__need_something_to_compress():
