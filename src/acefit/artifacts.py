@@ -281,8 +281,6 @@ def _header(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
 def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> None:
     """Check columns and metadata of a file against its contract, and the whole file against its seal."""
     schema, header = file.schema_arrow, _header(file, path)
-    if problem := unpacked_problem(file, path):
-        raise DamagedArtifactError(path, problem)
     if header["contract"] != contract.name:
         raise DamagedArtifactError(path, f"holds a table {header['contract']!r}, not {contract.name!r}")
     if header["schema_version"] != contract.version:
@@ -299,6 +297,9 @@ def _check_file(file: pq.ParquetFile, path: Path, contract: Contract) -> None:
     _, seal, expected = _seal_of(path)
     if seal != expected:
         raise DamagedArtifactError(path, "was altered after acefit wrote it")
+    # last, since Arrow ends the process where it is asked about columns whose statistics are damaged
+    if problem := unpacked_problem(file, path):
+        raise DamagedArtifactError(path, problem)
 
 
 def unpacked_problem(file: pq.ParquetFile, path: Path) -> str:

@@ -58,6 +58,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             with pq.ParquetFile(path) as file:
+                _look_at_columns(file)
                 if problem := unpacked_problem(file, path):
                     raise DataError(f"weight file {path} {problem}")
                 return file.read(use_threads=False).to_pandas(use_threads=False)
@@ -68,6 +69,13 @@ def _read_frame(path: Path) -> pd.DataFrame:
         raise
     except Exception as error:  # whatever a damaged file leads to inside of pandas
         raise DataError(f"weight file {path} cannot be read ({error}); give a .parquet, .csv or .pckl.gzip file") from error
+
+
+def _look_at_columns(file: pq.ParquetFile) -> None:
+    """Begin to read each column: where its statistics are damaged that raises an error, but asking for its metadata aborts."""
+    for group in range(file.metadata.num_row_groups):
+        for name in file.schema_arrow.names:
+            next(file.iter_batches(1, [group], columns=[name], use_threads=False), None)
 
 
 def _weights_of_frame(frame: pd.DataFrame, path: Path) -> ExternalWeights:

@@ -27,7 +27,7 @@ def check_dump(text: TextIO, path: Path, elements: Sequence[str] = ()) -> None:
     DataError
         If the file is cut off, is no dump, or does not say what its atoms are.
     """
-    lines = enumerate(text, 1)
+    lines = _with_sound_headings(text, path)
     n_frames = 0
     for number, line in lines:
         if not line.startswith("ITEM: NUMBER OF ATOMS"):
@@ -37,7 +37,7 @@ def check_dump(text: TextIO, path: Path, elements: Sequence[str] = ()) -> None:
         if not count.strip().isdecimal():
             raise DataError(f"{path}, line {number + 1}: a number of atoms is expected, not {count.strip()[:40]!r}")
         box = list(itertools.islice(lines, 4))
-        if len(box) < 4 or [text.startswith("ITEM:") for _, text in box] != [True, False, False, False]:
+        if len(box) < 4 or [text.startswith("ITEM: BOX BOUNDS") for _, text in box] != [True, False, False, False]:
             raise DataError(f"{path}, line {number + 2}: 'ITEM: BOX BOUNDS' and three lines are expected")
         number, line = next(lines, (box[-1][0], ""))
         if line and not line.startswith("ITEM: ATOMS"):
@@ -47,6 +47,14 @@ def check_dump(text: TextIO, path: Path, elements: Sequence[str] = ()) -> None:
     if not n_frames:
         raise DataError(f"{path} is no text dump of LAMMPS: it has no line 'ITEM: NUMBER OF ATOMS'")
     text.seek(0)
+
+
+def _with_sound_headings(text: TextIO, path: Path) -> Iterator[tuple[int, str]]:
+    """Numbers and lines; ASE takes `ITEM:` for a heading wherever it stands in a line."""
+    for number, line in enumerate(text, 1):
+        if line.count("ITEM:") > line.startswith("ITEM:"):
+            raise DataError(f"{path}, line {number}: 'ITEM:' stands within the line; is the file damaged?")
+        yield number, line
 
 
 def _check_heading(path: Path, number: int, line: str, lines: Iterator[tuple[int, str]]) -> None:

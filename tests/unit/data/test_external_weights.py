@@ -9,6 +9,7 @@ from ase import Atoms
 from acefit.data.external_weights import join_external, read_external
 from acefit.data.structures import StructureSet
 from acefit.errors import DataError
+from bases import DATA
 
 STRUCTURES = StructureSet.from_ase([Atoms("Cu"), Atoms("Cu2"), Atoms("Cu3")])
 FRAME = pd.DataFrame({"w_energy": [2.0, 1.0], "w_forces": [np.array([1.0, 2.0, 3.0]), np.array([4.0])]}, index=[2, 0])
@@ -89,3 +90,8 @@ def test_read_external__refuses_weights_of_more_dimensions(tmp_path):
     path.write_text('structure,w_energy,w_forces\n0,1,"[[1, 2]]"\n')
     with pytest.raises(DataError, match="not one number per atom"):
         read_external(path)
+
+
+def test_read_external__one_error_for_statistics_that_arrow_does_not_survive():
+    with pytest.raises(DataError, match=r"weights-levels\.parquet cannot be read \(Definition level histogram size mismatch"):
+        read_external(DATA / "weights-levels.parquet")

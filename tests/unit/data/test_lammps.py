@@ -43,6 +43,11 @@ def test_check_dump__accepts_frames_and_goes_back_to_the_beginning():
             FRAME.replace("0 4\nITEM", "0 4\nITEM: NUMBER OF ATOMS\n9\nITEM"),
             "line 13: 'ITEM: ATOMS' is expected, not 'ITEM: NUMBER",
         ),
+        (
+            FRAME.replace("ITEM: BOX BOUNDS", "ITEM: BOXITEM: NUMBER OF ATOMS"),
+            "'ITEM:' stands within the line; is the file damaged",
+        ),
+        (FRAME.replace("ITEM: BOX BOUNDS", "ITEM: BOX"), "'ITEM: BOX BOUNDS' and three lines are expected"),
         (HEADER[:-6], "three lines are expected"),
         (HEADER, "the atoms of a structure are missing"),
         (FRAME.replace("ATOMS\n2", "ATOMS\n-2"), "line 8: a number of atoms is expected, not '-2'"),
