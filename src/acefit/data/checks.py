@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from acefit.data.neighborlists import build
 from acefit.data.structures import StructureSet
+
+log = logging.getLogger(__name__)
 
 MINIMUM_DISTANCE = 0.3
 """Atoms closer than this (Å) are taken for an error of the data; the shortest bond, H2's, has 0.74 Å."""
@@ -75,7 +79,7 @@ def find_problems(
 
 def common_structures(structures: StructureSet, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Those of the second structures that are also among the first: the same atoms and cell, in order and to 1e-5 Å."""
-    known = {_fingerprint(structures, int(s)) for s in first}
+    known = {_fingerprint(structures, int(s)) for s in first} if len(second) else set()
     return np.array([s for s in second if _fingerprint(structures, int(s)) in known], dtype=np.int64)
 
 
@@ -83,7 +87,15 @@ def _fingerprint(structures: StructureSet, s: int) -> bytes:
     atoms = slice(structures.offsets[s], structures.offsets[s + 1])
     # + 0.0, since -0.0 has other bytes
     places = np.round(np.concatenate([structures.cells[s], structures.positions[atoms]]), 5) + 0.0
-    return structures.numbers[atoms].tobytes() + structures.pbc[s].tobytes() + places.tobytes()
+    content = structures.numbers[atoms].tobytes() + structures.pbc[s].tobytes() + places.tobytes()
+    return hashlib.sha256(content).digest()
+
+
+def warn_of_absent(elements: Iterable[str], present: Iterable[str], what: str) -> None:
+    """Warn of elements of a potential that are not among those present in `what`."""
+    absent = sorted(set(elements) - set(present))
+    if absent:
+        log.warning("no atom of the %s is %s: nothing determines what belongs to it", what, " or ".join(absent))
 
 
 def _measure(vectors: NDArray[np.float64]) -> float:

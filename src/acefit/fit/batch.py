@@ -19,7 +19,6 @@ from acefit.errors import DataError
 from acefit.evaluation.grouping import Layout, equal_ranges, writable
 from acefit.evaluation.threads import run_blocks
 from acefit.fit.layout import Pages, lay_out, slot_range
-from acefit.kernels._jit import LANES
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
 
@@ -134,7 +133,7 @@ class Batch:
         if self.pages is not None:
             return np.arange(self.n_blocks, dtype=np.int64)
         slots = self.layout.groups.slots
-        work = LANES * np.concatenate([[0], np.cumsum(slots[:, -1] - slots[:, 0])])[self.layout.block_groups]
+        work = np.concatenate([[0], np.cumsum(slots[:, -1] - slots[:, 0])])[self.layout.block_groups]
         return np.argsort(-np.diff(work), kind="stable").astype(np.int64)
 
     @cached_property

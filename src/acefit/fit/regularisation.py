@@ -125,10 +125,9 @@ class Regularisation:
 
     def smoothness(self, x: Floats, weights: tuple[float, float, float]) -> tuple[Floats, Floats]:
         """S_0, S_1, S_2 and the gradient of their weighted sum."""
-        values, gradient = np.zeros(3), np.zeros_like(x)
+        values, gradient, factors = np.zeros(3), np.zeros_like(x), np.array(weights)
         for part, shape, _, factor, derivatives in self.grids:
-            n_rows = shape[0] * shape[1]
-            smoothness_into(x, part.start, n_rows, derivatives, factor, np.array(weights), values, gradient)
+            smoothness_into(x, part.start, shape[0] * shape[1], derivatives, factor, factors, values, gradient)
         return values, gradient
 
     def orthogonality(self, x: Floats) -> tuple[float, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from acefit.active.labelling import load_calculator
 from acefit.artifacts import read_arrays
 from acefit.config import stages
 from acefit.config.model import Config
 from acefit.config.runs import Runs
+from acefit.data.checks import warn_of_absent
 from acefit.data.readers import LeftOut
 from acefit.errors import AcefitError, DataError
 from acefit.files import read_yaml
@@ -27,9 +28,6 @@ from acefit.pipeline.stepwise import Run, Say, make_basis, make_dataset, make_we
 from acefit.workflow import available_threads
 
 log = logging.getLogger(__name__)
-
-LEFT_OUT = "left out: "
-"""How the dataset stage begins what it says of structures that are not used."""
 
 MOST_STRUCTURES = 20
 """Structures that are named one by one."""
@@ -93,10 +91,7 @@ def check_runs(table: Runs, *, threads: int | None = None, measure: bool = False
                     warnings[f"{config.active.rounds} more rounds follow, with the data that will be labelled"] = None
                 say(f"{name}: sizes")
                 reports[name] = _report(run, threads or available_threads(), measure)
-    stops = any(config.data.on_bad_structure == "stop" for config in table.configs.values())
-    # where bad structures stop a run they are problems, so that nothing is left out
-    told = [text for text in warnings if not (stops and text.startswith(LEFT_OUT))]
-    return CheckReport(list(problems), told, reports)
+    return CheckReport(list(problems), list(warnings), reports)
 
 
 def _hindrances(config: Config) -> Iterator[str]:
@@ -163,10 +158,9 @@ def _read_data(run: Run, problems: list[str], warnings: dict[str, None]) -> None
 
 def _doubts(run: Run, size: RunSize) -> None:
     """Warn of what a fit can be made of, but not what its user wants."""
-    present = {chemical_symbols[z] for z in np.unique(read_arrays(run.dataset()[1], "atoms")["number"])}
-    absent = sorted(set(size.elements) - present)
-    if absent:
-        log.warning("no atom of the data is %s: nothing determines what belongs to it", " or ".join(absent))
+    # formulas, since the table of atoms may be too large to be read at once
+    formulas = np.unique(read_arrays(run.dataset()[0], "structures")["formula"].astype(str))
+    warn_of_absent(size.elements, re.findall("[A-Z][a-z]?", "".join(formulas)), "data")
     train, most = size.subsets.get("train"), max((step.n_parameters for step in size.steps), default=0)
     if train and most > (labels := train.n_structures + 3 * train.n_atoms):
         log.warning("%d parameters are fitted to at most %d energies and force components: take fewer functions", most, labels)

@@ -12,12 +12,13 @@ from ase.data import chemical_symbols
 
 from acefit.artifacts import content_digest, made_by, write_table
 from acefit.basis.ladder import extend
+from acefit.data.checks import warn_of_absent
 from acefit.files import read_yaml, write_yaml
 from acefit.fit.inputs import read_fit_data
 from acefit.fit.metrics import Row
 from acefit.fit.processes import ALONE, Processes
 from acefit.fit.restarts import read_result, select_best
-from acefit.fit.run import FitData, FitJob, FitOutcome, assist_fit, run_fit
+from acefit.fit.run import FitJob, FitOutcome, assist_fit, run_fit
 from acefit.fit.settings import FitSettings
 from acefit.potential.bbasis import read_sealed_potential, write_potential
 from acefit.potential.model import Potential
@@ -83,13 +84,13 @@ def fit(
     potential = _start_potential(path_to_step, path_to_start, paths_to_previous)
     dataset, weights = (path_to_structures, path_to_atoms), (path_to_weights, path_to_atom_weights)
     train, test = read_fit_data(potential, dataset, weights, paths_to_shards, processes)
-    _warn_of_absent(potential, train, processes)
     settings = FitSettings.from_section(fit, read_yaml(path_to_summary)["kappa_auto"], max_memory, stream)
     folder, search = Path(path_to_result).parent / RUNNING, tuple(map(Path, fit.get("callback_folders", ())))
     job = FitJob(potential, train, test, settings, seed, step, cycle, folder, code, search_folders=search, processes=processes)
     if processes.rank:
         assist_fit(job)
         return
+    warn_of_absent(potential.elements, map(chemical_symbols.__getitem__, np.unique(train.structures.numbers)), "training set")
     outcome = run_fit(job)
     starts = [_potential_beside(path) for path in paths_to_previous] or [Path(path_to_start), Path(path_to_step)]
     provenance = made_by("fit", code, *starts, *dataset, *weights, path_to_summary, *paths_to_shards)
@@ -97,13 +98,6 @@ def fit(
     write_potential(outcome.potential, path_to_potential, provenance)
     about = {"step": step, "cycle": cycle, "seed": seed, "potential_sha256": content_digest(path_to_potential)}
     write_yaml({**about, **_describe(outcome, train.structures.n_atoms)}, path_to_result, provenance)
-
-
-def _warn_of_absent(potential: Potential, train: FitData, processes: Processes) -> None:
-    """Say which elements of the potential the training set does not have."""
-    absent = sorted(set(potential.elements) - {chemical_symbols[z] for z in np.unique(train.structures.numbers)})
-    if absent and not processes.rank:
-        log.warning("no atom of the training set is %s: nothing determines what belongs to it", " or ".join(absent))
 
 
 def _start_potential(path_to_step: str | Path, path_to_start: str | Path, paths_to_previous: Sequence[str | Path]) -> Potential:
