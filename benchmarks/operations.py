@@ -152,8 +152,8 @@ def second_pair(b: Bond) -> Phases:
         "displacements": 21 + 5 + 9 + 2,
         # l = 1: 3; m = +-l: 8 each; m = +-(l - 1): 4 each; others: 6
         "changes of harmonics": _by_level(b.l_max, 3, 24, 6),
-        # three sums for each component; density rows
-        "sums with tangents": 6 * b.components + 2 * b.densities,
+        # two sums for each component; density rows
+        "tangents of sums": 4 * b.components + b.densities,
         # three sums for each component; by P and Q: 1 and 4 for each row
         "radial adjoints": 6 * b.components + 5 * b.rows + 4 * b.densities,
         # T_k again; * and + for P and Q
@@ -162,13 +162,13 @@ def second_pair(b: Bond) -> Phases:
 
 
 def second_atom(g: Graph) -> Phases:
-    """Operations that the second pass adds to `first_atom`."""
+    """Operations of one atom in the second pass."""
     p = g.densities
     return {
-        # nodes: 3 * and 1 +; terms: twice * and +; outer: 3 * and 3 +; derivatives of S by densities: 6
-        "products with tangents": 4 * g.nodes + p * (4 * g.terms + 6 * g.outer + 6),
-        # terms: * and + to both adjoints, and 3 and the sum over atoms for the coefficient; outer: 10 and 2; nodes: 6 by operand
-        "second adjoints": p * (8 * g.terms + 10 * g.outer) + 2 * g.outer + 12 * g.nodes,
+        # nodes again: 3 * and 1 +; terms: * and +; outer: 2 * and 2 +; derivatives of S by densities: 6
+        "tangents of products": 4 * g.nodes + p * (2 * g.terms + 4 * g.outer + 6),
+        # terms: * and + to the adjoint, and 3 and the sum over atoms for the coefficient; outer: 8 and 1; nodes: 4 by operand
+        "second adjoint": p * (6 * g.terms + 8 * g.outer) + g.outer + 8 * g.nodes,
     }
 
 

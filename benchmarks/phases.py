@@ -32,6 +32,7 @@ from acefit.kernels._jit import LANES
 from acefit.kernels.contraction import contract_into, outer_products_into
 from acefit.kernels.harmonics import along_into, harmonics_into
 from acefit.kernels.model import Coefficients
+from acefit.kernels.states import make_room
 from acefit.kernels.turns import all_blocks
 from measure_evaluation import shape_names
 from measuring import Options, Row, seconds, summary
@@ -175,37 +176,36 @@ def changes_of_harmonics(s, group):
         along_into(l_max, c.sector, c.climb, w.pairs, low, min(low + CHUNK, n), width, w.ylm, t.turn, t.dylm)
 
 
-def sums_with_tangents(s, group):
-    """A components and order-1 densities with tangents."""
+def tangents_of_sums(s, group):
+    """Tangents of A components and order-1 densities."""
     mu, slots, c, w, t = s.groups.species[group], s.groups.slots[group], s.shape, s.work, s.tangents
-    w.nodes[: c.n_a[mu]], t.nodes[: c.n_a[mu]] = 0.0, 0.0
-    s.lanes.rho[:], t.rho[:] = 0.0, 0.0
+    t.nodes[: c.n_a[mu]] = 0.0
+    t.rho[:] = 0.0
     stride, width = w.radial.shape[1], w.ylm.shape[1]
     for nu in range(c.n_elements):
         b, stop = mu * c.n_elements + nu, slots[nu + 1] - slots[0]
         rows, first = c.n_rows[b], c.row_start[b]
         for low in range(slots[nu] - slots[0], stop, CHUNK):
             n = min(CHUNK, stop - low)
-            pairs.sums_and_tangents_into(
-                rows, first, c.row_l, c.row_a, n, t.radial, t.dradial, stride, w.ylm, t.dylm, low, width, w.nodes, t.nodes
+            pairs.sum_tangents_into(
+                rows, first, c.row_l, c.row_a, n, t.radial, t.dradial, stride, w.ylm, t.dylm, low, width, t.nodes
             )
-            pairs.add_columns(c.n_density[mu], t.radial, stride, rows, 0, n, s.lanes.rho)
             pairs.add_columns(c.n_density[mu], t.dradial, stride, rows, 0, n, t.rho)
 
 
-def products_with_tangents(s, group):
-    """Nodes and densities with tangents, and the derivatives of S by them."""
+def tangents_of_products(s, group):
+    """Tangents of nodes and densities, and the derivatives of S by both."""
     mu, w, t = s.groups.species[group], s.work, s.tangents
-    s.lanes.rho[:], t.rho[:] = 0.0, 0.0
+    t.rho[:] = 0.0
     products.nodes_and_tangents_into(s.shape, mu, w.nodes, t.nodes)
-    products.densities_and_tangents_into(s.shape, mu, s.coefficients.ct, w.nodes, t.nodes, w.sums, t.sums, s.lanes.rho, t.rho)
+    products.density_tangents_into(s.shape, mu, s.coefficients.ct, w.nodes, t.nodes, w.sums, t.sums, t.rho)
     gradient.density_weights_into(s.shape, mu, s.groups, group, s.lanes, s.structure, s.slopes, t)
 
 
-def second_adjoints(s, group):
-    """Both adjoints and the gradient by the coefficients of the terms."""
+def second_adjoint(s, group):
+    """Adjoint of the values and the gradient by the coefficients of the terms."""
     mu, w, t = s.groups.species[group], s.work, s.tangents
-    products.second_adjoints_into(
+    products.second_adjoint_into(
         s.shape, mu, s.coefficients.ct, t.u, t.v, w.nodes, t.nodes, w.sums, t.sums, w.adjoint, t.second, s.dct
     )
 
@@ -247,9 +247,9 @@ def everything(s, group):
 PAIRS = (geometry, radial_arguments, polynomial_base, contraction, harmonics)
 FIRST = (*PAIRS, sums_over_neighbours, product_densities, embedding)
 REVERSE = (reverse, pair_gradients, scatter)
-TANGENTS = (displacements, changes_of_harmonics, sums_with_tangents, products_with_tangents)
-SECOND = (*TANGENTS, second_adjoints, radial_adjoints, outer_products)
-PARTS = {"whole evaluation": (*FIRST, *REVERSE), "whole loss and gradient": (*FIRST, *REVERSE, *PAIRS, embedding, *SECOND)}
+TANGENTS = (displacements, changes_of_harmonics, tangents_of_sums, tangents_of_products)
+SECOND = (*TANGENTS, second_adjoint, radial_adjoints, outer_products)
+PARTS = {"whole evaluation": (*FIRST, *REVERSE), "whole loss and gradient": (*FIRST, *REVERSE, *PAIRS, *SECOND)}
 """Phases of the calls of `whole_calls`."""
 
 
@@ -327,6 +327,7 @@ def whole_calls(structures: StructureSet, state: State, layout: Layout) -> dict[
     share_start, blocks, losses = np.array([0, n_blocks]), np.arange(n_blocks), np.zeros((n_blocks, 3))
     gradients = Coefficients(*(np.zeros((1, *part.shape)) for part in state.coefficients))
     slopes = Slopes(*(np.zeros_like(part) for part in state.slopes))
+    room = make_room(state.shape, len(state.groups.species))
     potential = (state.shape, state.coefficients, state.groups, layout.block_groups)
 
     def evaluation() -> None:
@@ -335,7 +336,7 @@ def whole_calls(structures: StructureSet, state: State, layout: Layout) -> dict[
     def loss_and_gradient() -> None:
         gradient.loss_and_gradient(
             all_blocks(1), np.arange(1), share_start, blocks, *potential, layout.block_structures, offsets, layout.structure,
-            targets, slopes, state.energies, state.forces, state.virials, np.zeros(n_structures), losses, gradients,
+            targets, slopes, state.energies, state.forces, state.virials, np.zeros(n_structures), losses, gradients, room,
         )  # fmt: skip
 
     return {"whole evaluation": evaluation, "whole loss and gradient": loss_and_gradient}

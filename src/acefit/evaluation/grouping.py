@@ -18,7 +18,10 @@ from acefit.kernels.grouping import assign_lanes, count_neighbors, fill_slots
 from acefit.kernels.model import Groups, Shape
 
 N_BLOCKS = 64
-"""Blocks of whole structures; many more than threads so that the load is even, few enough that their gradients are small."""
+"""Blocks of whole structures, as long as they are not too large; many more than threads so that the load is even."""
+
+MOST_ATOMS = 512
+"""Atoms of a block of whole structures on average; the states of the groups of a block should fit into the caches."""
 
 LEAST_ATOMS = 24
 """Atoms of a block of whole structures if there are enough; blocks of fewer atoms leave many lanes unused."""
@@ -100,13 +103,14 @@ def blocks_of_structures(pairs: NDArray[np.int64], structures: StructureSet, n_b
     pairs : (n_atoms,) number of pairs of each atom
     structures : StructureSet
     n_blocks : int or None
-        Blocks of equal numbers of structures, for minibatches, at most one per structure; None: at most `N_BLOCKS` of equal cost.
+        Blocks of equal numbers of structures, for minibatches, at most one per structure; None: blocks of equal cost.
     """
     if n_blocks is not None:
         n_structures = structures.n_structures
         return equal_ranges(n_structures, min(n_blocks, max(n_structures, 1)))
     per_structure = sum_per_range(pairs + ATOM_COST, structures.offsets)
-    most = max(1, min(N_BLOCKS, structures.n_atoms // LEAST_ATOMS, len(per_structure)))
+    usual = max(N_BLOCKS, structures.n_atoms // MOST_ATOMS)
+    most = max(1, min(usual, structures.n_atoms // LEAST_ATOMS, len(per_structure)))
     return balanced_blocks(per_structure, most)
 
 

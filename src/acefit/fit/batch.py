@@ -21,6 +21,7 @@ from acefit.evaluation.threads import run_blocks
 from acefit.fit.layout import Pages, lay_out, slot_range
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
+from acefit.kernels.states import make_room
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -142,6 +143,18 @@ class Batch:
         like = self.compiled.coefficients(np.zeros(self.compiled.layout.n_parameters))
         return Coefficients(*(np.empty((min(N_SHARES, self.n_blocks), *part.shape)) for part in like))
 
+    @cached_property
+    def _rooms(self) -> list[Floats]:
+        """Rooms of `acefit.kernels.states` that no thread is using; kept for the same reason."""
+        return []
+
+    def _room(self) -> Floats:
+        """Room that no other thread has."""
+        try:
+            return self._rooms.pop()
+        except IndexError:
+            return make_room(self.compiled.shape, int(np.diff(self.layout.block_groups).max(initial=1)))
+
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
         return self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
@@ -170,6 +183,7 @@ class Batch:
         gradients = Coefficients(*(part[:n] for part in self._gradients))
 
         def run(turns: Ints) -> None:
+            room = self._room()
             loss_and_gradient(
                 turns,
                 order,
@@ -190,7 +204,9 @@ class Batch:
                 energies,
                 losses,
                 gradients,
+                room,
             )
+            self._rooms.append(room)
 
         left = iter(range(n_shares))
 

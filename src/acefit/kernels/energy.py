@@ -147,6 +147,17 @@ def forward_group(shape, coefficients, groups, group, work, lanes):
     return groups.slots[group, shape.n_elements] - groups.slots[group, 0]
 
 
+@inlined
+def adjoint_group(shape, coefficients, groups, group, work, lanes):
+    """`forward_group`, and the adjoint of the nodes and of A."""
+    mu_i = groups.species[group]
+    n = forward_group(shape, coefficients, groups, group, work, lanes)
+    for p in range(shape.n_density[mu_i]):
+        store(lanes.weight, p, load(lanes.cut, 0) * load(lanes.slope, p))
+    products.adjoints_into(shape, mu_i, coefficients.ct, lanes.weight, work.nodes, work.sums, work.adjoint)
+    return n
+
+
 @operation
 def combine_step(w, r0, r1, dr0, dr1, s0, s1, d0, d1):
     """One term of the sums of `combine_into` at two slots."""
@@ -336,16 +347,12 @@ def scatter(begin, n, vectors, neighbor, atoms, gradient, owner, forces, virials
 @inlined
 def evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials):
     """Atomic energies of one group, and its contributions to forces and virials."""
-    mu_i = groups.species[group]
-    n = forward_group(shape, coefficients, groups, group, work, lanes)
+    n = adjoint_group(shape, coefficients, groups, group, work, lanes)
     for lane in range(LANES):
         i = groups.atoms[group, lane]
         if i >= 0:
             core = lanes.rho_core[lane] * (1.0 - lanes.cut[lane] if shape.is_zbl else 1.0)
             energies[i] = lanes.cut[lane] * lanes.value[lane] + core
-    for p in range(shape.n_density[mu_i]):
-        store(lanes.weight, p, load(lanes.cut, 0) * load(lanes.slope, p))
-    products.adjoints_into(shape, mu_i, coefficients.ct, lanes.weight, work.nodes, work.sums, work.adjoint)
     pair_slopes_into(shape, groups, group, work, lanes)
     begin = groups.slots[group, 0]
     scatter(begin, n, groups.vectors, groups.neighbor, groups.atoms[group], work.gradient, owner, forces, virials, work.totals)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from acefit.kernels import contraction, products, radial
 from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
-from acefit.kernels.energy import embed_group, evaluate_group, largest_group, make_lanes
+from acefit.kernels.energy import adjoint_group, evaluate_group, largest_group
 from acefit.kernels.harmonics import along_into
-from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, geometry_into, make_work, sums_and_tangents_into
+from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, geometry_into, make_work, sum_tangents_into
 from acefit.kernels.radial import F0, F1, F2, INVERSE, N_PAIR, UX, UY, UZ
+from acefit.kernels.states import copy_rows, state_at
 from acefit.kernels.turns import take
 from acefit.kernels.vectors import item, load, put, splat, store, total, zeros
 
@@ -176,11 +177,10 @@ def scale_slopes(low, high, along, pairs):
 @kernel
 def tangent_segment_into(
     kind, bond, table, table_start, k_rows, first_row, n_rows, row_first, row_l, row_a, n_density,
-    l_max, sector, climb, value, slope, vectors, begin, start, stop,
-    pairs, base, dbase, radials, dradials, ylm, nodes, rho,
+    l_max, sector, climb, value, slope, vectors, begin, start, stop, pairs, base, dbase, radials, dradials, ylm,
     neighbor, force_slope, constants, along, turn, dylm, tangents, drho,
 ):  # fmt: skip
-    """Values and tangents of A and of the order-1 densities, for the slots of one bond."""
+    """Tangents of A and of the order-1 densities, for the slots of one bond."""
     stride, width = radials.shape[1], ylm.shape[1]
     for low in range(start, stop, CHUNK):
         high = min(low + CHUNK, stop)
@@ -194,10 +194,7 @@ def tangent_segment_into(
             pairs, base, dbase, 0, radials, dradials, ylm,
         )  # fmt: skip
         along_into(l_max, sector, climb, pairs, low, high, width, ylm, turn, dylm)
-        sums_and_tangents_into(
-            n_rows, row_first, row_l, row_a, n, radials, dradials, stride, ylm, dylm, low, width, nodes, tangents
-        )
-        add_columns(n_density, radials, stride, n_rows, 0, n, rho)
+        sum_tangents_into(n_rows, row_first, row_l, row_a, n, radials, dradials, stride, ylm, dylm, low, width, tangents)
         add_columns(n_density, dradials, stride, n_rows, 0, n, drho)
 
 
@@ -209,17 +206,14 @@ def core_tangents_into(n, along, core, rho_core):
 
 
 @kernel
-def tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes):
-    """Pair quantities; A components, order-1 densities and core energies with their tangents."""
+def tangent_base_into(shape, coefficients, groups, group, work, tangents, structure, slopes):
+    """Pair quantities; tangents of A components, order-1 densities and core energies."""
     mu_i = groups.species[group]
     slots = groups.slots[group]
     begin = slots[0]
-    lanes.rho[:] = 0.0
-    lanes.rho_core[:] = 0.0
     tangents.rho[:] = 0.0
     tangents.rho_core[:] = 0.0
     for a in range(shape.n_a[mu_i]):
-        store(work.nodes, a, splat(0.0))
         store(tangents.nodes, a, splat(0.0))
     constants_into(groups.atoms[group], structure, slopes, tangents.constants)
     for mu_j in range(shape.n_elements):
@@ -230,13 +224,12 @@ def tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents,
             kind, bond, shape.table, table_start, k_rows, shape.matrix_start[b], shape.n_rows[b], shape.row_start[b],
             shape.row_l, shape.row_a, shape.n_density[mu_i], shape.l_max[mu_i], shape.sector, shape.climb,
             coefficients.value, coefficients.slope, groups.vectors, begin, start, stop,
-            work.pairs, work.base, work.dbase, tangents.radial, tangents.dradial, work.ylm, work.nodes, lanes.rho,
+            work.pairs, work.base, work.dbase, tangents.radial, tangents.dradial, work.ylm,
             groups.neighbor, slopes.force, tangents.constants, tangents.along, tangents.turn, tangents.dylm,
             tangents.nodes, tangents.rho,
         )  # fmt: skip
         if shape.has_core:
             core_into(kind, bond, shape.table, table_start, k_rows, start, stop, work.pairs, work.core)
-            add_columns(1, work.core, 2, 0, start, stop, lanes.rho_core)
     if shape.has_core:
         core_tangents_into(slots[shape.n_elements] - begin, tangents.along, work.core, tangents.rho_core)
 
@@ -347,29 +340,21 @@ def matrix_gradient_into(shape, groups, group, work, tangents):
 
 @inlined
 def gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, dct):
-    """Add one group's contribution to the gradient: to dct, and lane by lane to tangents.value and tangents.slope."""
+    """Add one group's contribution to the gradient: to dct, and lane by lane to tangents.value and tangents.slope.
+
+    Nodes, sums and adjoint in work, and lanes, are what the first pass left (`acefit.kernels.states`).
+    """
     mu_i = groups.species[group]
-    tangent_base_into(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes)
+    tangent_base_into(shape, coefficients, groups, group, work, tangents, structure, slopes)
     products.nodes_and_tangents_into(shape, mu_i, work.nodes, tangents.nodes)
-    products.densities_and_tangents_into(
-        shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, lanes.rho, tangents.rho
+    products.density_tangents_into(
+        shape, mu_i, coefficients.ct, work.nodes, tangents.nodes, work.sums, tangents.sums, tangents.rho
     )
-    embed_group(shape, groups, group, work, lanes)
     density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, tangents)
-    products.second_adjoints_into(
-        shape,
-        mu_i,
-        coefficients.ct,
-        tangents.u,
-        tangents.v,
-        work.nodes,
-        tangents.nodes,
-        work.sums,
-        tangents.sums,
-        work.adjoint,
-        tangents.second,
-        dct,
-    )
+    products.second_adjoint_into(
+        shape, mu_i, coefficients.ct, tangents.u, tangents.v, work.nodes, tangents.nodes, work.sums, tangents.sums,
+        work.adjoint, tangents.second, dct,
+    )  # fmt: skip
     matrix_gradient_into(shape, groups, group, work, tangents)
 
 
@@ -386,10 +371,11 @@ def add_lanes(lanes, out):
 @kernel
 def shares_into(
     turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets, structure,
-    targets, slopes, energies, forces, virials, totals, losses, gradients, work, lanes, tangents, owner,
+    targets, slopes, energies, forces, virials, totals, losses, gradients, room, scratch, tangents, owner,
 ):  # fmt: skip
     """The work of `loss_and_gradient` with its scratch; by itself because a driver counts references to arrays at every step."""
     with_gradient = gradients.ct.shape[0] > 0
+    last_place = len(room) - 1 if with_gradient else 0
     turn = take(turns)
     while turn >= 0:
         share = order[turn]
@@ -401,14 +387,24 @@ def shares_into(
             forces[offsets[first] : offsets[last]] = 0.0
             virials[first:last] = 0.0
             for group in range(low, high):
+                place = min(group - low, last_place)
+                base, work, lanes = state_at(shape, scratch, room, place)
                 for lane in range(LANES):
                     owner[lane] = structure[max(groups.atoms[group, lane], 0)]
                 evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
+                copy_rows(work.nodes, shape.n_a[groups.species[group]], base)
             losses[block] = 0.0
             residuals_into(first, last, offsets, targets, energies, forces, virials, totals, slopes, losses[block])
             if not with_gradient:
                 continue
-            for group in range(low, high):
+            # backwards, since what was left last is still in the caches
+            for group in range(high - 1, low - 1, -1):
+                place = min(group - low, last_place)
+                base, work, lanes = state_at(shape, scratch, room, place)
+                if place == last_place and group < high - 1:
+                    adjoint_group(shape, coefficients, groups, group, work, lanes)
+                else:
+                    copy_rows(base, shape.n_a[groups.species[group]], work.nodes)
                 gradient_group(shape, coefficients, groups, group, work, lanes, tangents, structure, slopes, gradients.ct[share])
         if with_gradient:
             add_lanes(tangents.value, gradients.value[share])
@@ -437,6 +433,7 @@ def loss_and_gradient(
     totals,
     losses,
     gradients,
+    room,
 ):
     """Loss and gradient over blocks of whole structures.
 
@@ -455,13 +452,14 @@ def loss_and_gradient(
     losses : (n_blocks, 3) filled with the weighted energy, force and stress parts
     gradients : `Coefficients` with one more axis in front, (n_shares, ...), filled with each share's gradient; no gradient is
         computed when it is empty
+    room : of this thread for what the second pass takes from the first (see `acefit.kernels.states`)
     """
     n = 1
     for block in blocks:
         n = max(n, largest_group(groups, block_groups[block], block_groups[block + 1]))
-    work, lanes = make_work(shape, coefficients.value.shape[1], n), make_lanes(shape)
+    work = make_work(shape, coefficients.value.shape[1], n)
     tangents, owner = make_tangents(shape, work, coefficients.value), np.zeros(LANES, dtype=np.int32)
     shares_into(
         turns, order, share_start, blocks, shape, coefficients, groups, block_groups, block_structures, offsets,
-        structure, targets, slopes, energies, forces, virials, totals, losses, gradients, work, lanes, tangents, owner,
+        structure, targets, slopes, energies, forces, virials, totals, losses, gradients, room, work, tangents, owner,
     )  # fmt: skip

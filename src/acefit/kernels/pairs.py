@@ -163,23 +163,14 @@ def sums_into(n_rows, first, row_l, row_a, n, values, value_first, stride, ylm, 
 
 
 @operation
-def add_products(value, change, y, ylm, dylm, s, d, e):
-    """Add R Y to s, R' Y to d and R Y' to e for the harmonic in row y."""
-    return s + value * load(ylm, y), d + change * load(ylm, y), e + value * load(dylm, y)
-
-
-@operation
-def store_sums(a, s, d, e, nodes, tangents):
-    """Put the sums of an A component and of its tangent into row a."""
-    store(nodes, a, s)
-    store(tangents, a, d + e)
+def add_products(value, change, y, ylm, dylm, d, e):
+    """Add R' Y to d and R Y' to e for the harmonic in row y."""
+    return d + change * load(ylm, y), e + value * load(dylm, y)
 
 
 @kernel
-def sums_and_tangents_into(
-    n_rows, first, row_l, row_a, n, radials, changes, stride, ylm, dylm, ylm_first, width, nodes, tangents
-):
-    """Add to nodes and tangents the sums over n slots of R Y and of R' Y + R Y', for all A components.
+def sum_tangents_into(n_rows, first, row_l, row_a, n, radials, changes, stride, ylm, dylm, ylm_first, width, tangents):
+    """Add to tangents the sums over n slots of R' Y + R Y', for all A components.
 
     radials and changes are R and R' (n, stride, LANES), ylm and dylm are Y and Y' (n_slots, width, LANES) from the slot ylm_first
     on. Four values of m at a time (where there are registers for them), then two, then one keep all sums in registers; the two
@@ -189,36 +180,35 @@ def sums_and_tangents_into(
     for row in range(n_rows):
         l, a, m = item(row_l, first + row), item(row_a, first + row), 0
         while WIDE and m + 4 <= 2 * l:
-            s0, s1, s2, s3 = load(nodes, a), load(nodes, a + 1), load(nodes, a + 2), load(nodes, a + 3)
             d0, d1, d2, d3 = load(tangents, a), load(tangents, a + 1), load(tangents, a + 2), load(tangents, a + 3)
             e0, e1, e2, e3 = zero, zero, zero, zero
             for slot in range(n):
                 value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
                 y = (ylm_first + slot) * width + l * l + m
-                s0, d0, e0 = add_products(value, change, y, ylm, dylm, s0, d0, e0)
-                s1, d1, e1 = add_products(value, change, y + 1, ylm, dylm, s1, d1, e1)
-                s2, d2, e2 = add_products(value, change, y + 2, ylm, dylm, s2, d2, e2)
-                s3, d3, e3 = add_products(value, change, y + 3, ylm, dylm, s3, d3, e3)
-            store_sums(a, s0, d0, e0, nodes, tangents)
-            store_sums(a + 1, s1, d1, e1, nodes, tangents)
-            store_sums(a + 2, s2, d2, e2, nodes, tangents)
-            store_sums(a + 3, s3, d3, e3, nodes, tangents)
+                d0, e0 = add_products(value, change, y, ylm, dylm, d0, e0)
+                d1, e1 = add_products(value, change, y + 1, ylm, dylm, d1, e1)
+                d2, e2 = add_products(value, change, y + 2, ylm, dylm, d2, e2)
+                d3, e3 = add_products(value, change, y + 3, ylm, dylm, d3, e3)
+            store(tangents, a, d0 + e0)
+            store(tangents, a + 1, d1 + e1)
+            store(tangents, a + 2, d2 + e2)
+            store(tangents, a + 3, d3 + e3)
             m, a = m + 4, a + 4
         while m + 2 <= 2 * l:
-            s0, s1, d0, d1, e0, e1 = load(nodes, a), load(nodes, a + 1), load(tangents, a), load(tangents, a + 1), zero, zero
+            d0, d1, e0, e1 = load(tangents, a), load(tangents, a + 1), zero, zero
             for slot in range(n):
                 value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
                 y = (ylm_first + slot) * width + l * l + m
-                s0, d0, e0 = add_products(value, change, y, ylm, dylm, s0, d0, e0)
-                s1, d1, e1 = add_products(value, change, y + 1, ylm, dylm, s1, d1, e1)
-            store_sums(a, s0, d0, e0, nodes, tangents)
-            store_sums(a + 1, s1, d1, e1, nodes, tangents)
+                d0, e0 = add_products(value, change, y, ylm, dylm, d0, e0)
+                d1, e1 = add_products(value, change, y + 1, ylm, dylm, d1, e1)
+            store(tangents, a, d0 + e0)
+            store(tangents, a + 1, d1 + e1)
             m, a = m + 2, a + 2
-        s0, d0, e0 = load(nodes, a), load(tangents, a), zero
+        d0, e0 = load(tangents, a), zero
         for slot in range(n):
             value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
-            s0, d0, e0 = add_products(value, change, (ylm_first + slot) * width + l * l + m, ylm, dylm, s0, d0, e0)
-        store_sums(a, s0, d0, e0, nodes, tangents)
+            d0, e0 = add_products(value, change, (ylm_first + slot) * width + l * l + m, ylm, dylm, d0, e0)
+        store(tangents, a, d0 + e0)
 
 
 @kernel

@@ -14,7 +14,7 @@ Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), recursive evaluation of pro
 adjoint of A.
 """
 
-from acefit.kernels._jit import WIDE, kernel, operation
+from acefit.kernels._jit import kernel, operation
 from acefit.kernels.vectors import add_at, add_halves_at, item, load, splat, store, total, totals
 
 
@@ -91,55 +91,27 @@ def densities_into(shape, mu, ct, nodes, sums, rho):
 
 
 @operation
-def add_terms(one, two, inner, t, rows, tangents, s0, s1, d0, d1):
-    """Add one term to the sums of two densities and to their tangents."""
-    row, c0, c1 = item(inner, t), item(one, t), item(two, t)
-    value, tangent = load(rows, row), load(tangents, row)
-    return s0 + c0 * value, s1 + c1 * value, d0 + c0 * tangent, d1 + c1 * tangent
-
-
-@operation
-def weighted_sums_and_tangents(one, two, inner, begin, end, rows, tangents):
-    """`weighted_sums` of rows and of tangents in one pass."""
-    zero = splat(0.0)
-    s0, s1, d0, d1, r0, r1, e0, e1 = zero, zero, zero, zero, zero, zero, zero, zero
-    t = begin
-    # twice as many sums hide the latency of the multiply-adds where there are registers for them
-    while WIDE and t + 2 <= end:
-        s0, s1, d0, d1 = add_terms(one, two, inner, t, rows, tangents, s0, s1, d0, d1)
-        r0, r1, e0, e1 = add_terms(one, two, inner, t + 1, rows, tangents, r0, r1, e0, e1)
-        t += 2
-    while t < end:
-        s0, s1, d0, d1 = add_terms(one, two, inner, t, rows, tangents, s0, s1, d0, d1)
-        t += 1
-    return s0 + r0, s1 + r1, d0 + e0, d1 + e1
-
-
-@operation
-def add_density(o, p, p_max, factor, dfactor, s, ds, sums, dsums, rho, drho):
-    """Add the terms of one outer factor to a density and its tangent; keep their sums."""
-    store(sums, o * p_max + p, s)
+def add_tangent(o, p, p_max, factor, dfactor, ds, sums, dsums, drho):
+    """Add the changes of the terms of one outer factor to the tangent of a density; keep that of their sum."""
     store(dsums, o * p_max + p, ds)
-    store(rho, p, load(rho, p) + factor * s)
-    store(drho, p, load(drho, p) + factor * ds + dfactor * s)
+    store(drho, p, load(drho, p) + factor * ds + dfactor * load(sums, o * p_max + p))
 
 
 @kernel
-def densities_and_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, rho, drho):
-    """`densities_into`, and the tangents of the terms added to drho; dsums are those of the sums."""
+def density_tangents_into(shape, mu, ct, nodes, tangents, sums, dsums, drho):
+    """Add the tangents of the terms to drho; dsums are those of the sums, which `densities_into` left."""
     begin, p_max = shape.outer_start[mu], sums.shape[1]
     for o in range(begin, shape.outer_start[mu + 1]):
         factor, dfactor = load(nodes, item(shape.outer, o)), load(tangents, item(shape.outer, o))
         first, last = item(shape.term_start, o), item(shape.term_start, o + 1)
         if shape.n_density[mu] == 2:
-            s, s1, ds, ds1 = weighted_sums_and_tangents(ct[0], ct[1], shape.inner, first, last, nodes, tangents)
-            add_density(o - begin, 0, p_max, factor, dfactor, s, ds, sums, dsums, rho, drho)
-            add_density(o - begin, 1, p_max, factor, dfactor, s1, ds1, sums, dsums, rho, drho)
+            ds, ds1 = weighted_sums(ct[0], ct[1], shape.inner, first, last, tangents)
+            add_tangent(o - begin, 0, p_max, factor, dfactor, ds, sums, dsums, drho)
+            add_tangent(o - begin, 1, p_max, factor, dfactor, ds1, sums, dsums, drho)
             continue
         for p in range(shape.n_density[mu]):
-            s = weighted_sum(ct[p], shape.inner, first, last, nodes)
             ds = weighted_sum(ct[p], shape.inner, first, last, tangents)
-            add_density(o - begin, p, p_max, factor, dfactor, s, ds, sums, dsums, rho, drho)
+            add_tangent(o - begin, p, p_max, factor, dfactor, ds, sums, dsums, drho)
 
 
 @operation
@@ -204,22 +176,15 @@ def coefficient_gradient_into(inner, begin, end, of_values, of_tangents, nodes, 
 
 
 @operation
-def second_step(c0, c1, g0, g1, h0, h1, row, g, h):
-    """Add one term's part to the adjoints of its inner factor, for two densities."""
-    store(g, row, load(g, row) + c0 * g0 + c1 * g1)
-    store(h, row, load(h, row) + c0 * h0 + c1 * h1)
-
-
-@operation
-def second_terms_two(c0, c1, inner, begin, end, g0, g1, h0, h1, nodes, tangents, g, h, dc0, dc1):
-    """What `add_scaled` to g and h and `coefficient_gradient_into` do, for two densities in one pass over the inner factors."""
+def second_terms_two(c0, c1, inner, begin, end, g0, g1, h0, h1, nodes, tangents, h, dc0, dc1):
+    """What `add_scaled_two` to h and `coefficient_gradient_into` do, in one pass over the inner factors."""
     t = begin
     while t + 4 <= end:
         a, b, c, d = item(inner, t), item(inner, t + 1), item(inner, t + 2), item(inner, t + 3)
-        second_step(item(c0, t), item(c1, t), g0, g1, h0, h1, a, g, h)
-        second_step(item(c0, t + 1), item(c1, t + 1), g0, g1, h0, h1, b, g, h)
-        second_step(item(c0, t + 2), item(c1, t + 2), g0, g1, h0, h1, c, g, h)
-        second_step(item(c0, t + 3), item(c1, t + 3), g0, g1, h0, h1, d, g, h)
+        store(h, a, load(h, a) + item(c0, t) * h0 + item(c1, t) * h1)
+        store(h, b, load(h, b) + item(c0, t + 1) * h0 + item(c1, t + 1) * h1)
+        store(h, c, load(h, c) + item(c0, t + 2) * h0 + item(c1, t + 2) * h1)
+        store(h, d, load(h, d) + item(c0, t + 3) * h0 + item(c1, t + 3) * h1)
         na, nb, nc, nd = load(nodes, a), load(nodes, b), load(nodes, c), load(nodes, d)
         ta, tb, tc, td = load(tangents, a), load(tangents, b), load(tangents, c), load(tangents, d)
         v0, v1, v2, v3 = h0 * na + g0 * ta, h0 * nb + g0 * tb, h0 * nc + g0 * tc, h0 * nd + g0 * td
@@ -228,45 +193,41 @@ def second_terms_two(c0, c1, inner, begin, end, g0, g1, h0, h1, nodes, tangents,
         t += 4
     while t < end:
         a = item(inner, t)
-        second_step(item(c0, t), item(c1, t), g0, g1, h0, h1, a, g, h)
+        store(h, a, load(h, a) + item(c0, t) * h0 + item(c1, t) * h1)
         dc0[t] += total(h0 * load(nodes, a) + g0 * load(tangents, a))
         dc1[t] += total(h1 * load(nodes, a) + g1 * load(tangents, a))
         t += 1
 
 
 @kernel
-def second_adjoints_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h, dct):
-    """Adjoints g of tangents and h of values for S = sum_p u_p rho_p + v_p rho'_p; adds dS/dct to dct (p_max, n_terms)."""
+def second_adjoint_into(shape, mu, ct, u, v, nodes, tangents, sums, dsums, g, h, dct):
+    """Fill h with the adjoint of the values for S = sum_p u_p rho_p + v_p rho'_p; add dS/dct to dct (p_max, n_terms).
+
+    g is the adjoint of the tangents, which `adjoints_into` finds from v.
+    """
     first, n_a, p_max = shape.node_start[mu], shape.n_a[mu], sums.shape[1]
     for row in range(n_a + shape.n_nodes[mu]):
-        store(g, row, splat(0.0))
         store(h, row, splat(0.0))
     begin = shape.outer_start[mu]
     for o in range(begin, shape.outer_start[mu + 1]):
         row, low, high = item(shape.outer, o), item(shape.term_start, o), item(shape.term_start, o + 1)
-        factor, dfactor = load(nodes, row), load(tangents, row)
-        own_g, own_h = splat(0.0), splat(0.0)
+        factor, dfactor, own = load(nodes, row), load(tangents, row), splat(0.0)
         for p in range(shape.n_density[mu]):
             weight_u, weight_v, s = load(u, p), load(v, p), (o - begin) * p_max + p
-            own_g = own_g + weight_v * load(sums, s)
-            own_h = own_h + weight_u * load(sums, s) + weight_v * load(dsums, s)
+            own = own + weight_u * load(sums, s) + weight_v * load(dsums, s)
             if shape.n_density[mu] != 2:
                 of_values, of_tangents = weight_u * factor + weight_v * dfactor, weight_v * factor
-                add_scaled(ct[p], shape.inner, low, high, of_tangents, g)
                 add_scaled(ct[p], shape.inner, low, high, of_values, h)
                 coefficient_gradient_into(shape.inner, low, high, of_values, of_tangents, nodes, tangents, dct[p])
         if shape.n_density[mu] == 2:
             v0, v1 = load(v, 0), load(v, 1)
             h0, h1 = load(u, 0) * factor + v0 * dfactor, load(u, 1) * factor + v1 * dfactor
             second_terms_two(
-                ct[0], ct[1], shape.inner, low, high, v0 * factor, v1 * factor, h0, h1, nodes, tangents, g, h, dct[0], dct[1]
+                ct[0], ct[1], shape.inner, low, high, v0 * factor, v1 * factor, h0, h1, nodes, tangents, h, dct[0], dct[1]
             )
-        store(g, row, load(g, row) + own_g)
-        store(h, row, load(h, row) + own_h)
+        store(h, row, load(h, row) + own)
     for t in range(shape.n_nodes[mu] - 1, -1, -1):
         a, b = item(shape.left, first + t), item(shape.right, first + t)
         gt, ht = load(g, n_a + t), load(h, n_a + t)
-        store(g, a, load(g, a) + gt * load(nodes, b))
         store(h, a, load(h, a) + ht * load(nodes, b) + gt * load(tangents, b))
-        store(g, b, load(g, b) + gt * load(nodes, a))
         store(h, b, load(h, b) + ht * load(nodes, a) + gt * load(tangents, a))
