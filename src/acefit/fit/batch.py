@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from acefit.data.structures import StructureSet
 from acefit.data.weights import Weights
 from acefit.errors import DataError
 from acefit.evaluation.grouping import Layout, equal_ranges, writable
-from acefit.evaluation.threads import run_blocks
+from acefit.evaluation.threads import run_blocks, run_blocks_beside
 from acefit.fit.layout import Pages, lay_out, slot_range
 from acefit.kernels.gradient import loss_and_gradient
 from acefit.kernels.model import Coefficients
@@ -25,6 +26,7 @@ from acefit.kernels.states import make_room
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
 N_SHARES = 64
 """Buffers for partial gradients; there may be many more blocks, and one buffer for each would take too much memory."""
@@ -157,17 +159,21 @@ class Batch:
 
     def evaluate(self, x: Floats, with_gradient: bool = True) -> BatchResult:
         """Loss parts, predictions and, if asked for, the gradient at the parameters x."""
-        return self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient)
+        return self.evaluate_beside(x, with_gradient, lambda: None)[0]
+
+    def evaluate_beside(self, x: Floats, with_gradient: bool, other: Callable[[], T]) -> tuple[BatchResult, T]:
+        """`evaluate`, and the result of some other work, which is done while other threads are still at the last blocks."""
+        return self._run(x, np.arange(self.n_blocks, dtype=np.int64), with_gradient, other)
 
     def evaluate_blocks(self, x: Floats, blocks: Ints) -> tuple[Floats, Floats]:
         """Loss parts (3,) and gradient (n_parameters,) of the structures in some of the blocks."""
         # A writable copy, because a read-only view would compile a second kernel
-        sums = self._run(x, np.array(blocks, dtype=np.int64), True)
+        sums, _ = self._run(x, np.array(blocks, dtype=np.int64), True, lambda: None)
         assert sums.gradient is not None
         return sums.parts, sums.gradient
 
-    def _run(self, x: Floats, blocks: Ints, with_gradient: bool) -> BatchResult:
-        """Run the kernel over some blocks; predictions of the other ones are zero."""
+    def _run(self, x: Floats, blocks: Ints, with_gradient: bool, other: Callable[[], T]) -> tuple[BatchResult, T]:
+        """Run the kernel over some blocks; predictions of the rest are zero."""
         compiled, layout, structures = self.compiled, self.layout, self.structures
         coefficients = compiled.coefficients(x)
         n_atoms, n_structures = structures.n_atoms, structures.n_structures
@@ -217,11 +223,11 @@ class Batch:
                 run(np.array([share, share + 1]))
                 self._release(of_share)
 
-        run_blocks(run if self.pages is None else run_paged, n_shares, self.threads)
+        of_other = run_blocks_beside(run if self.pages is None else run_paged, n_shares, other, self.threads)
         gradient = None
         if with_gradient:
             gradient = compiled.parameter_gradient(Coefficients(*(_sum_of_shares(part, self.threads) for part in gradients)))
-        return BatchResult(losses[blocks].sum(axis=0), energies, forces, stresses, gradient)
+        return BatchResult(losses[blocks].sum(axis=0), energies, forces, stresses, gradient), of_other
 
     def _expect(self, blocks: Ints) -> None:
         """Have the slots of some blocks read, while other work is done."""

@@ -121,8 +121,7 @@ class Loss:
     def __call__(self, x: Floats, with_gradient: bool = True) -> Evaluation:
         """Evaluate at x."""
         x = np.ascontiguousarray(x, dtype=np.float64)
-        result = self._batch.evaluate(x, with_gradient)
-        terms, gradient = self._regularise(x)
+        result, (terms, gradient) = self._batch.evaluate_beside(x, with_gradient, lambda: self._regularise(x))
         terms = {"energy": result.parts[0], "force": result.parts[1], "stress": result.parts[2], **terms}
         terms = {name: float(value) for name, value in terms.items()}
         if result.gradient is not None:

@@ -1,8 +1,9 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from acefit.evaluation.threads import default_threads, run_blocks
+from acefit.evaluation.threads import default_threads, run_blocks, run_blocks_beside
 from acefit.kernels.turns import take
 
 
@@ -61,6 +62,57 @@ def test_run_blocks__waits_for_the_other_threads_before_it_passes_an_error_on():
     with pytest.raises(ValueError, match="here"):
         run_blocks(work, 1000, 2)
     assert len(ended) == 1000
+
+
+def test_run_blocks__passes_errors_of_the_other_threads_on():
+    def work(turns):
+        if threading.current_thread() is not threading.main_thread():
+            raise ValueError("there")
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="there"):
+            run_blocks(work, 8, 3)
+    run_blocks(lambda turns: None, 8, 3)
+
+
+def test_run_blocks__of_several_callers_do_not_mix():
+    """Each caller's blocks are done when its call returns, though the callers share the other threads."""
+
+    def call(n_blocks):
+        done = []
+        run_blocks(lambda turns: done.extend(blocks_taken(turns)), n_blocks, 3)
+        return sorted(done) == list(range(n_blocks))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(call, range(3, 60)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_run_blocks_beside__does_other_work_in_this_thread_while_the_others_are_at_theirs(threads):
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(turns):
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            assert ended.wait(60)
+
+    def other():
+        assert threads == 1 or begun.wait(60)
+        ended.set()
+        return threading.current_thread()
+
+    assert run_blocks_beside(work, 4, other, threads) is threading.main_thread()
+
+
+def test_run_blocks_beside__passes_an_error_of_the_other_work_on_when_all_blocks_are_done():
+    done = []
+
+    def fail():
+        raise ValueError("beside")
+
+    with pytest.raises(ValueError, match="beside"):
+        run_blocks_beside(lambda turns: done.extend(blocks_taken(turns)), 100, fail, 2)
+    assert sorted(done) == list(range(100))
 
 
 @pytest.mark.parametrize("threads", [0, -1])
