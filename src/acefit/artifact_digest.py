@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
+from acefit.artifact_arrays import to_numpy
+
 
 class ColumnDigest:
     """Digest of name, type and values of a column that comes in pieces; how they are divided does not matter."""
@@ -26,7 +28,7 @@ class ColumnDigest:
             self._digest.update("\0".join(values.to_pylist()).encode())
             self._separator = b"\0" if len(values) else self._separator
         else:
-            self._digest.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)).data)
+            self._digest.update(np.ascontiguousarray(to_numpy(values)).data)
 
     def value(self) -> bytes:
         """Digest of all values so far."""

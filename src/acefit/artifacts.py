@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acefit import __version__
+from acefit.artifact_arrays import to_arrow, to_numpy
 from acefit.artifact_contracts import CONTRACTS, Column, Contract
 from acefit.artifact_digest import ColumnDigest, digest_of_columns
 from acefit.errors import ArtifactError, DamagedArtifactError
@@ -80,9 +81,9 @@ def _arrow_column(values: Any, column: Column, path: Path) -> pa.Array | pa.Chun
             if rows.dtype == object:
                 rows = np.stack(list(rows)) if len(rows) else np.empty((0, kind.list_size))
             rows = rows.reshape(len(rows), kind.list_size)
-            array = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()).cast(kind.value_type), kind.list_size)
+            array = pa.FixedSizeListArray.from_arrays(to_arrow(rows.ravel()).cast(kind.value_type), kind.list_size)
         else:
-            array = pa.array(values if isinstance(values, list) else np.asarray(values), from_pandas=False).cast(kind)
+            array = to_arrow(values).cast(kind)
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise ArtifactError(f"cannot write {path}: column {column.name!r} is not {column.dtype}: {error}") from error
     if array.null_count:
@@ -414,8 +415,8 @@ def _batches(paths: Sequence[Path], columns: list[str], first: int) -> Iterator[
     for number, path in enumerate(paths):
         with _readable(path), pq.ParquetFile(path) as file:
             if number == 0:
-                empty = file.schema_arrow.empty_table().select(columns)
-                yield pa.RecordBatch.from_arrays([c.combine_chunks() for c in empty.columns], schema=empty.schema), 0
+                schema = pa.schema([file.schema_arrow.field(name) for name in columns])
+                yield pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema), 0
             groups: list[int] = []
             for group in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(group).num_rows
@@ -472,17 +473,13 @@ def _short_name(path: str | os.PathLike[str]) -> str:
 
 
 def to_arrays(table: pa.Table) -> dict[str, np.ndarray]:
-    """Columns as NumPy arrays: fixed-size lists become (n, size), strings an object array of str."""
+    """Columns as NumPy arrays (see `acefit.artifact_arrays.to_numpy`)."""
     arrays = {}
     for name in table.column_names:
         values = table.column(name).combine_chunks()
         if values.null_count:
             raise ValueError(f"empty values in the column {name!r}")
-        if pa.types.is_fixed_size_list(values.type):
-            flat = values.flatten().to_numpy(zero_copy_only=False)
-            arrays[name] = flat.reshape(len(values), values.type.list_size)
-        else:
-            arrays[name] = values.to_numpy(zero_copy_only=False)
+        arrays[name] = to_numpy(values)
     return arrays
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.data.energy_based import EnergyBasedPolicy, select_and_weight
-from acefit.data.external_weights import join_external, read_external
 from acefit.data.storage import Dataset
 from acefit.data.structures import StructureSet, atom_rows
 from acefit.data.weights import Weighting, Weights, normalized
@@ -111,6 +110,9 @@ def _apply_policy(draft: Draft, dataset: Dataset, policy: dict[str, Any]) -> Non
         joint = bool(policy.pop("joint", False))
         if name is None or policy:
             raise DataError(f"ExternalWeightingPolicy needs 'filename' and takes 'joint', not {', '.join(policy) or 'nothing'}")
+        # Loads pandas, which takes longer than the rest of the stage
+        from acefit.data.external_weights import join_external, read_external
+
         draft.source = "external"
         external = read_external(name)
         draft.energy, draft.force = join_external(external, dataset.structures, draft.subsets, joint)

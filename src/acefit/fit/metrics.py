@@ -119,8 +119,11 @@ class ErrorMeter:
         de = (energies - reference.energies) / np.maximum(self._n_atoms, 1)
         df = forces - reference.forces
         ds = stresses - reference.stresses
-        result = compute_energy_metrics(de) | compute_force_metrics(df) | compute_stress_metrics(ds)
-        low = compute_energy_metrics(de[self._low_structures]) | compute_force_metrics(df[self._low_atoms])
+        result = compute_energy_metrics(de) | compute_force_metrics(df)
+        low = dict(result)
+        if len(self._low_structures) < len(de):
+            low = compute_energy_metrics(de[self._low_structures]) | compute_force_metrics(df[self._low_atoms])
+        result |= compute_stress_metrics(ds)
         result |= {f"low_{name}": value for name, value in low.items()}
         result["e_loss"] = _weighted_sum(self._w_energy, de * de)
         result["f_loss"] = _weighted_sum(self._w_force, np.einsum("ac,ac->a", df, df))

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.fit.line_search import Trial, search_step
-from acefit.kernels.updates import add_updates
+from acefit.kernels.updates import add_updates, update_and_apply
 
 Vector = NDArray[np.float64]
-BLOCK_BYTES = 2**18
 
 DENSE_PARAMETERS = 2000
 """Most parameters of which the inverse Hessian is one matrix; it does not depend on the iterations to come, which may grow."""
@@ -84,30 +83,19 @@ class DenseInverseHessian(InverseHessian):
 
     def __init__(self, n: int) -> None:
         self.matrix = np.eye(n)
-        self._pending: tuple[Vector, Vector] | None = None
-        self._rows = max(1, BLOCK_BYTES // (8 * max(n, 1)))
-        # one scratch block, because a temporary of this size would be mapped and unmapped by the system at each use
-        self._scratch = np.empty((min(self._rows, n), n))
+        self._pending = np.empty(0), np.empty(0)
 
     def apply(self, *vectors: Vector) -> list[Vector]:
         """Products of the matrix with vectors, shape (n,) each."""
-        results = [np.empty_like(vector) for vector in vectors]
-        for begin in range(0, len(self.matrix), self._rows):
-            rows = slice(begin, begin + self._rows)
-            block = self.matrix[rows]
-            if self._pending is not None:
-                s, w = self._pending
-                scratch = self._scratch[: len(block)]
-                block += np.multiply(s[rows, None], w, out=scratch)
-                block += np.multiply(w[rows, None], s, out=scratch)
-            for vector, result in zip(vectors, results, strict=True):
-                np.einsum("ij,j->i", block, vector, out=result[rows])
-        self._pending = None
-        return results
+        stack = np.array(vectors)
+        results = np.empty_like(stack)
+        update_and_apply(self.matrix, *self._pending, stack, results)
+        self._pending = np.empty(0), np.empty(0)
+        return list(results)
 
     def add(self, s: Vector, w: Vector) -> None:
         """Add s w^T + w s^T at the next product."""
-        self._pending = (s, w)
+        self._pending = s, w
 
 
 def inverse_hessian(n: int) -> InverseHessian:
