@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acefit.kernels import contraction, products, radial
-from acefit.kernels._jit import LANES, driver, inlined, kernel, operation, scratch
+from acefit.kernels._jit import LANES, WIDE, driver, inlined, kernel, operation, scratch
 from acefit.kernels.energy import adjoint_group, evaluate_group, largest_group
 from acefit.kernels.harmonics import along_into
 from acefit.kernels.pairs import CHUNK, add_columns, chunk_into, core_into, geometry_into, make_work, sum_tangents_into
@@ -256,10 +256,18 @@ def density_weights_into(shape, mu_i, groups, group, lanes, structure, slopes, t
 
 
 @operation
-def polynomial_adjoints(pairs, slot, value, slope):
-    """Derivatives by P and Q of a radial function from those by its value and by its change (see `scale_slopes`)."""
+def store_adjoints(pairs, slot, out, value, slope, radials, dradials):
+    """Store the derivatives by P and Q of a radial function from those by its value and by its change (see `scale_slopes`)."""
     row = slot * N_PAIR
-    return value * load(pairs, row + F0) + slope * load(pairs, row + F2), slope * load(pairs, row + F1)
+    store(radials, out, value * load(pairs, row + F0) + slope * load(pairs, row + F2))
+    store(dradials, out, slope * load(pairs, row + F1))
+
+
+@operation
+def add_adjoints(g, h, a, y, dy, value, slope, extra):
+    """Add the terms of one A component to the derivatives by value and change of its radial function (see below)."""
+    gm = load(g, a)
+    return value + load(h, a) * y, slope + gm * y, extra + gm * dy
 
 
 @kernel
@@ -269,36 +277,41 @@ def radial_adjoints_into(
     """Fill radials and dradials (CHUNK, stride, LANES) with the derivatives of S by P and Q of each row.
 
     With g and h the adjoints of the tangent and of the value of A: dS/dR_nl = sum_m h Y_lm + g dY_lm, and
-    dS/d(change of R_nl) = sum_m g Y_lm.
+    dS/d(change of R_nl) = sum_m g Y_lm. Two slots at a time, and two rows of the same l where there are registers for their sums.
     """
+    zero = splat(0.0)
     for slot in range(low, high, 2):
         # an odd last slot is done twice rather than by other code
         other = min(slot + 1, high - 1)
-        out0, out1 = (slot - low) * stride, (other - low) * stride
-        for row in range(n_rows):
+        out0, out1, row = (slot - low) * stride, (other - low) * stride, 0
+        while row < n_rows:
             l, a = item(row_l, first + row), item(row_a, first + row)
             y0, y1 = slot * width + l * l, other * width + l * l
-            value0, slope0, value1, slope1 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            extra0, extra1 = splat(0.0), splat(0.0)
-            for m in range(2 * l + 1):
-                gm, hm = load(g, a + m), load(h, a + m)
-                ylm0, ylm1 = load(ylm, y0 + m), load(ylm, y1 + m)
-                value0, value1 = value0 + hm * ylm0, value1 + hm * ylm1
-                slope0, slope1 = slope0 + gm * ylm0, slope1 + gm * ylm1
-                extra0, extra1 = extra0 + gm * load(dylm, y0 + m), extra1 + gm * load(dylm, y1 + m)
-            p0, q0 = polynomial_adjoints(pairs, slot, value0 + extra0, slope0)
-            p1, q1 = polynomial_adjoints(pairs, other, value1 + extra1, slope1)
-            store(radials, out0 + row, p0)
-            store(dradials, out0 + row, q0)
-            store(radials, out1 + row, p1)
-            store(dradials, out1 + row, q1)
+            value0, slope0, value1, slope1, extra0, extra1 = zero, zero, zero, zero, zero, zero
+            if WIDE and row + 1 < n_rows and item(row_l, first + row + 1) == l:
+                b = item(row_a, first + row + 1)
+                value2, slope2, value3, slope3, extra2, extra3 = zero, zero, zero, zero, zero, zero
+                for m in range(2 * l + 1):
+                    ylm0, ylm1, dylm0, dylm1 = load(ylm, y0 + m), load(ylm, y1 + m), load(dylm, y0 + m), load(dylm, y1 + m)
+                    value0, slope0, extra0 = add_adjoints(g, h, a + m, ylm0, dylm0, value0, slope0, extra0)
+                    value1, slope1, extra1 = add_adjoints(g, h, a + m, ylm1, dylm1, value1, slope1, extra1)
+                    value2, slope2, extra2 = add_adjoints(g, h, b + m, ylm0, dylm0, value2, slope2, extra2)
+                    value3, slope3, extra3 = add_adjoints(g, h, b + m, ylm1, dylm1, value3, slope3, extra3)
+                store_adjoints(pairs, slot, out0 + row + 1, value2 + extra2, slope2, radials, dradials)
+                store_adjoints(pairs, other, out1 + row + 1, value3 + extra3, slope3, radials, dradials)
+                step = 2
+            else:
+                for m in range(2 * l + 1):
+                    ylm0, ylm1, dylm0, dylm1 = load(ylm, y0 + m), load(ylm, y1 + m), load(dylm, y0 + m), load(dylm, y1 + m)
+                    value0, slope0, extra0 = add_adjoints(g, h, a + m, ylm0, dylm0, value0, slope0, extra0)
+                    value1, slope1, extra1 = add_adjoints(g, h, a + m, ylm1, dylm1, value1, slope1, extra1)
+                step = 1
+            store_adjoints(pairs, slot, out0 + row, value0 + extra0, slope0, radials, dradials)
+            store_adjoints(pairs, other, out1 + row, value1 + extra1, slope1, radials, dradials)
+            row += step
         for p in range(n_density):
-            p0, q0 = polynomial_adjoints(pairs, slot, load(u, p), load(v, p))
-            p1, q1 = polynomial_adjoints(pairs, other, load(u, p), load(v, p))
-            store(radials, out0 + n_rows + p, p0)
-            store(dradials, out0 + n_rows + p, q0)
-            store(radials, out1 + n_rows + p, p1)
-            store(dradials, out1 + n_rows + p, q1)
+            store_adjoints(pairs, slot, out0 + n_rows + p, load(u, p), load(v, p), radials, dradials)
+            store_adjoints(pairs, other, out1 + n_rows + p, load(u, p), load(v, p), radials, dradials)
 
 
 @kernel

@@ -168,37 +168,83 @@ def add_products(value, change, y, ylm, dylm, d, e):
     return d + change * load(ylm, y), e + value * load(dylm, y)
 
 
+@operation
+def add_pairs_of_products(r0, c0, r1, c1, y, ylm, dylm, d0, d1):
+    """Add R' Y + R Y' of two radial functions for the harmonic in row y."""
+    value, change = load(ylm, y), load(dylm, y)
+    return d0 + c0 * value + r0 * change, d1 + c1 * value + r1 * change
+
+
+@operation
+def sum_tangents_of_two(l, a, b, row, n, radials, changes, stride, ylm, dylm, first, width, tangents):
+    """`sum_tangents_into` for two rows of the same l, whose components begin at a and b; each harmonic is loaded once for both.
+
+    first is the row of the first harmonic of this l in the first slot. Four values of m at a time, then two, then one.
+    """
+    m, size = 0, 2 * l + 1
+    while m + 4 <= size:
+        d0, d1, d2, d3 = load(tangents, a), load(tangents, a + 1), load(tangents, a + 2), load(tangents, a + 3)
+        e0, e1, e2, e3 = load(tangents, b), load(tangents, b + 1), load(tangents, b + 2), load(tangents, b + 3)
+        for slot in range(n):
+            place, y = slot * stride + row, first + slot * width + m
+            r0, c0, r1, c1 = load(radials, place), load(changes, place), load(radials, place + 1), load(changes, place + 1)
+            d0, e0 = add_pairs_of_products(r0, c0, r1, c1, y, ylm, dylm, d0, e0)
+            d1, e1 = add_pairs_of_products(r0, c0, r1, c1, y + 1, ylm, dylm, d1, e1)
+            d2, e2 = add_pairs_of_products(r0, c0, r1, c1, y + 2, ylm, dylm, d2, e2)
+            d3, e3 = add_pairs_of_products(r0, c0, r1, c1, y + 3, ylm, dylm, d3, e3)
+        store(tangents, a, d0)
+        store(tangents, a + 1, d1)
+        store(tangents, a + 2, d2)
+        store(tangents, a + 3, d3)
+        store(tangents, b, e0)
+        store(tangents, b + 1, e1)
+        store(tangents, b + 2, e2)
+        store(tangents, b + 3, e3)
+        m, a, b = m + 4, a + 4, b + 4
+    while m + 2 <= size:
+        d0, d1, e0, e1 = load(tangents, a), load(tangents, a + 1), load(tangents, b), load(tangents, b + 1)
+        for slot in range(n):
+            place, y = slot * stride + row, first + slot * width + m
+            r0, c0, r1, c1 = load(radials, place), load(changes, place), load(radials, place + 1), load(changes, place + 1)
+            d0, e0 = add_pairs_of_products(r0, c0, r1, c1, y, ylm, dylm, d0, e0)
+            d1, e1 = add_pairs_of_products(r0, c0, r1, c1, y + 1, ylm, dylm, d1, e1)
+        store(tangents, a, d0)
+        store(tangents, a + 1, d1)
+        store(tangents, b, e0)
+        store(tangents, b + 1, e1)
+        m, a, b = m + 2, a + 2, b + 2
+    if m < size:
+        d0, e0 = load(tangents, a), load(tangents, b)
+        for slot in range(n):
+            place, y = slot * stride + row, first + slot * width + m
+            r0, c0, r1, c1 = load(radials, place), load(changes, place), load(radials, place + 1), load(changes, place + 1)
+            d0, e0 = add_pairs_of_products(r0, c0, r1, c1, y, ylm, dylm, d0, e0)
+        store(tangents, a, d0)
+        store(tangents, b, e0)
+
+
 @kernel
 def sum_tangents_into(n_rows, first, row_l, row_a, n, radials, changes, stride, ylm, dylm, ylm_first, width, tangents):
     """Add to tangents the sums over n slots of R' Y + R Y', for all A components.
 
     radials and changes are R and R' (n, stride, LANES), ylm and dylm are Y and Y' (n_slots, width, LANES) from the slot ylm_first
-    on. Four values of m at a time (where there are registers for them), then two, then one keep all sums in registers; the two
-    parts of a tangent are added up by themselves, since a sum waits for its last term.
+    on. Two rows of the same l go together where there are registers for their sums. In a single one two values of m at a time,
+    then one; the two parts of a tangent are added up by themselves, since a sum waits for its last term.
     """
-    zero = splat(0.0)
-    for row in range(n_rows):
+    zero, row = splat(0.0), 0
+    while row < n_rows:
         l, a, m = item(row_l, first + row), item(row_a, first + row), 0
-        while WIDE and m + 4 <= 2 * l:
-            d0, d1, d2, d3 = load(tangents, a), load(tangents, a + 1), load(tangents, a + 2), load(tangents, a + 3)
-            e0, e1, e2, e3 = zero, zero, zero, zero
-            for slot in range(n):
-                value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
-                y = (ylm_first + slot) * width + l * l + m
-                d0, e0 = add_products(value, change, y, ylm, dylm, d0, e0)
-                d1, e1 = add_products(value, change, y + 1, ylm, dylm, d1, e1)
-                d2, e2 = add_products(value, change, y + 2, ylm, dylm, d2, e2)
-                d3, e3 = add_products(value, change, y + 3, ylm, dylm, d3, e3)
-            store(tangents, a, d0 + e0)
-            store(tangents, a + 1, d1 + e1)
-            store(tangents, a + 2, d2 + e2)
-            store(tangents, a + 3, d3 + e3)
-            m, a = m + 4, a + 4
+        start = ylm_first * width + l * l
+        if WIDE and row + 1 < n_rows and item(row_l, first + row + 1) == l:
+            b = item(row_a, first + row + 1)
+            sum_tangents_of_two(l, a, b, row, n, radials, changes, stride, ylm, dylm, start, width, tangents)
+            row += 2
+            continue
         while m + 2 <= 2 * l:
             d0, d1, e0, e1 = load(tangents, a), load(tangents, a + 1), zero, zero
             for slot in range(n):
                 value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
-                y = (ylm_first + slot) * width + l * l + m
+                y = start + slot * width + m
                 d0, e0 = add_products(value, change, y, ylm, dylm, d0, e0)
                 d1, e1 = add_products(value, change, y + 1, ylm, dylm, d1, e1)
             store(tangents, a, d0 + e0)
@@ -207,8 +253,9 @@ def sum_tangents_into(n_rows, first, row_l, row_a, n, radials, changes, stride, 
         d0, e0 = load(tangents, a), zero
         for slot in range(n):
             value, change = load(radials, slot * stride + row), load(changes, slot * stride + row)
-            d0, e0 = add_products(value, change, (ylm_first + slot) * width + l * l + m, ylm, dylm, d0, e0)
+            d0, e0 = add_products(value, change, start + slot * width + m, ylm, dylm, d0, e0)
         store(tangents, a, d0 + e0)
+        row += 1
 
 
 @kernel
