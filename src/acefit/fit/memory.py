@@ -27,8 +27,8 @@ ATOM_BYTES = 300
 """Reference values, predictions, slopes and errors."""
 COEFFICIENTS_PER_PARAMETER = 6
 """Coefficients of the kernels, of which each share has a gradient."""
-SCRATCH_BYTES = 4_000_000
-"""Working arrays of a thread."""
+SCRATCH_BYTES = 8_000_000
+"""Working arrays of a thread, with what the second pass takes from the first (at most 16 MB)."""
 
 
 class SetSize(NamedTuple):

@@ -14,7 +14,7 @@ from acefit.kernels.model import Shape
 from acefit.kernels.pairs import Work
 from acefit.kernels.vectors import load, store, zeros
 
-ROOM_BYTES = 32_000_000
+ROOM_BYTES = 16_000_000
 """Memory of a thread for states; a block of the usual size takes 1 to 10 MB."""
 
 
