@@ -8,7 +8,7 @@ from acefit.kernels._jit import LANES
 from acefit.kernels.radial import F0, F1, F2, N_PAIR
 
 FIRST, SLOT, OUT = 4, 1, 2
-SIZES = [(1, 1, 1), (3, 2, 3), (4, 5, 8), (6, 7, 5), (9, 15, 7), (13, 8, 2)]  # rows, polynomials, slots
+SIZES = [(1, 1, 1), (3, 2, 3), (4, 5, 8), (5, 3, 4), (6, 7, 5), (9, 15, 7), (11, 4, 3), (13, 8, 2)]  # rows, polynomials, slots
 CONTRACTIONS = {"wide": contraction.contract_wide_into, "narrow": contraction.contract_narrow_into}
 OUTER_PRODUCTS = {"wide": contraction.outer_products_wide_into, "narrow": contraction.outer_products_narrow_into}
 
