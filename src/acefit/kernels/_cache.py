@@ -19,6 +19,7 @@ import numba
 from numba import config
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 
 try:
     import fcntl
@@ -124,7 +125,10 @@ class SharedCache(FunctionCache):
 
     def _load(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)
+            # numba would first register all that kernels may be compiled from, which takes longer than everything else here;
+            # compiled code needs its memory management only
+            rtsys.initialize(target_context)
+            return self._load_overload(sig, target_context)
         except Exception as error:  # cut off, or made with types that do not exist here: whatever unpickling raises
             log.debug("%s cannot be loaded and is compiled again: %s: %s", self, type(error).__name__, error)
             self.flush()
