@@ -22,7 +22,7 @@ from acefit.kernels import contraction, radial
 from acefit.kernels._jit import LANES
 from acefit.kernels.core import pair_core, zbl_screened
 from acefit.kernels.embedding import FINNIS_SINCLAIR, SHIFTED_SCALED
-from acefit.kernels.expansion import Expansion, expand_into, gather_into
+from acefit.kernels.expansion import Expansion, expand_into, gather_shares_into
 from acefit.kernels.harmonics import harmonics_tables
 from acefit.kernels.model import Coefficients, Shape
 from acefit.kernels.projections import Couplings
@@ -275,8 +275,12 @@ class Compiled:
 
     def parameter_gradient(self, slopes: Coefficients) -> NDArray[np.float64]:
         """Gradient with respect to x from that with respect to the kernels' coefficients."""
+        return self.parameter_gradient_of_shares(Coefficients(*(part[None] for part in slopes)))
+
+    def parameter_gradient_of_shares(self, shares: Coefficients) -> NDArray[np.float64]:
+        """Gradient with respect to x from shares of that with respect to the kernels' coefficients, (n_shares, ...)."""
         gradient = np.zeros(self.layout.n_parameters)
-        gather_into(slopes, self._expansion, gradient)
+        gather_shares_into(shares, self._expansion, gradient)
         return gradient
 
 

@@ -226,7 +226,9 @@ class Batch:
         of_other = run_blocks_beside(run if self.pages is None else run_paged, n_shares, other, self.threads)
         gradient = None
         if with_gradient:
-            gradient = compiled.parameter_gradient(Coefficients(*(_sum_of_shares(part, self.threads) for part in gradients)))
+            if sum(part[0].size for part in gradients) > COLUMNS:
+                gradients = Coefficients(*(_sum_of_shares(part, self.threads)[None] for part in gradients))
+            gradient = compiled.parameter_gradient_of_shares(gradients)
         return BatchResult(losses[blocks].sum(axis=0), energies, forces, stresses, gradient), of_other
 
     def _expect(self, blocks: Ints) -> None:
@@ -243,9 +245,7 @@ class Batch:
 
 
 def _sum_of_shares(shares: Floats, threads: int | None) -> Floats:
-    """Sum over the first axis, in the order of the shares; large gradients by several threads."""
-    if shares[0].size <= COLUMNS:
-        return np.asarray(shares.sum(axis=0))
+    """Sum over the first axis, in the order of the shares, by several threads."""
     flat, result = shares.reshape(len(shares), -1), np.empty(shares.shape[1:])
     starts = range(0, flat.shape[1], COLUMNS)
     left = iter(starts)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from acefit.kernels._jit import driver
+from acefit.kernels._jit import driver, kernel
+from acefit.kernels.model import Coefficients
 from acefit.kernels.projections import Couplings
 
 
@@ -54,7 +55,16 @@ def expand_into(x, expansion, coefficients):
             place += n_density
 
 
-@driver
+@kernel
+def sum_into(shares, total):
+    """Add to total the shares (n_shares, ...) in their order."""
+    flat, out = shares.reshape(len(shares), total.size), total.reshape(-1)
+    for share in range(len(flat)):
+        for i in range(len(out)):
+            out[i] += flat[share, i]
+
+
+@kernel
 def gather_into(slopes, expansion, gradient):
     """Add to gradient (n_parameters,) the derivatives by x that follow from those by the coefficients."""
     for b in range(len(expansion.rows)):
@@ -74,3 +84,15 @@ def gather_into(slopes, expansion, gradient):
                 for p in range(n_density):
                     gradient[place + p] += couplings.weight[entry] * slopes.ct[p, first + couplings.term[entry]]
             place += n_density
+
+
+@driver
+def gather_shares_into(shares, expansion, gradient):
+    """`gather_into` of the sum of shares: `Coefficients` with one more axis in front, (n_shares, ...)."""
+    _, n_rows, width = shares.value.shape
+    _, p_max, n_terms = shares.ct.shape
+    total = Coefficients(np.zeros((n_rows, width)), np.zeros((n_rows, width)), np.zeros((p_max, n_terms)))
+    sum_into(shares.value, total.value)
+    sum_into(shares.slope, total.slope)
+    sum_into(shares.ct, total.ct)
+    gather_into(total, expansion, gradient)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from acefit.basis.compiled import compile_potential
-from acefit.kernels.expansion import expand_into, gather_into
+from acefit.kernels.expansion import expand_into, gather_shares_into
 from acefit.kernels.model import Coefficients
 from models import random_potential
 
@@ -51,7 +51,8 @@ def test_gather_into__is_the_transpose_and_adds(n_elements):
     compiled, rng = compile_potential(random_potential(n_elements)), np.random.default_rng(2)
     slopes = Coefficients(*(rng.normal(size=part.shape) for part in zero_coefficients(compiled)))
     gradient = np.ones(compiled.layout.n_parameters)
-    gather_into(slopes, compiled._expansion, gradient)
+    shares = Coefficients(*(np.array([0.25 * part, 0.5 * part, 0.25 * part]) for part in slopes))
+    gather_shares_into(shares, compiled._expansion, gradient)
     matrices = dense(compiled)
     expected = 1.0 + sum(np.tensordot(part, matrix, part.ndim) for part, matrix in zip(slopes, matrices, strict=True))
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
