@@ -58,16 +58,20 @@ def test_energies__zbl_takes_the_pair_that_is_deepest_inside_its_own_window():
 
 
 @pytest.mark.parametrize("n", [1, 5])
-def test_sum_tangents_into__adds_the_sums_over_slots(n):
+@pytest.mark.parametrize("ls", [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5]])
+def test_sum_tangents_into__adds_the_sums_over_slots(ls, n):
     rng = np.random.default_rng(n)
-    row_l = np.array([9, 0, 1, 2, 3, 4, 5], dtype=np.int32)  # the first row is of another bond
-    row_a = np.array([0, 0, 1, 4, 9, 16, 25], dtype=np.int32)
-    first, n_rows, ylm_first, stride, width = 1, 6, 2, 8, 36
+    sizes = 2 * np.array(ls) + 1
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    row_l = np.array([9, *ls], dtype=np.int32)  # the first row is of another bond
+    row_a = np.array([0, *starts[:-1]], dtype=np.int32)
+    first, n_rows, ylm_first, stride, width = 1, len(ls), 2, 16, 36
     radials, changes = rng.normal(size=(2, n, stride, LANES))
     ylm, dylm = rng.normal(size=(2, ylm_first + n, width, LANES))
-    tangents = rng.normal(size=(width, LANES))
-    l = np.repeat(row_l[1:], 2 * row_l[1:] + 1)
-    r, dr, y, dy = radials[:, l], changes[:, l], ylm[ylm_first:], dylm[ylm_first:]
+    tangents = rng.normal(size=(starts[-1], LANES))
+    row = np.repeat(np.arange(n_rows), sizes)
+    lm = np.concatenate([np.arange(l * l, (l + 1) ** 2) for l in ls])
+    r, dr, y, dy = radials[:, row], changes[:, row], ylm[ylm_first:, lm], dylm[ylm_first:, lm]
     expected = tangents + (dr * y + r * dy).sum(axis=0)
     pairs.sum_tangents_into(n_rows, first, row_l, row_a, n, radials, changes, stride, ylm, dylm, ylm_first, width, tangents)
     np.testing.assert_allclose(tangents, expected, rtol=0, atol=1e-13)
