@@ -221,6 +221,6 @@ def evaluation_operations(compiled: Compiled, structures: StructureSet, neighbor
 
 
 def gradient_operations(compiled: Compiled, structures: StructureSet, neighbors: NeighborList) -> Phases:
-    """Operations of the second pass, which computes values again with their tangents."""
+    """Operations of the second pass, which takes sums, products and embedding from the first."""
     phases, _ = _count(compiled, structures, neighbors, (FIRST, SECOND))
-    return {phase: value for phase, value in phases.items() if phase not in ("sums over neighbours", "products")}
+    return {phase: value for phase, value in phases.items() if phase not in ("sums over neighbours", "products", "embedding")}

@@ -56,10 +56,10 @@ def count_pair(count, bond, ls, largest, densities):
         count["radial adjoints"] += 1
         for _ in each_m(l):
             count["sums over neighbours"] += 2
-            count["sums with tangents"] += 2 + 2 + 2
+            count["tangents of sums"] += 2 + 2
             count["pair gradients"] += 2 + 2
             count["radial adjoints"] += 2 + 2 + 2
-    for phase, each in (("sums over neighbours", 1), ("sums with tangents", 2), ("pair gradients", 2)):
+    for phase, each in (("sums over neighbours", 1), ("tangents of sums", 1), ("pair gradients", 2)):
         count[phase] += each * densities
     for l in range(largest + 1):
         for _ in each_m(l):
@@ -74,24 +74,24 @@ def count_atom(count, graph, densities):
     for _ in graph.left:
         count["products"] += 1
         count["reverse"] += 2 + 2
-        count["products with tangents"] += 1 + 3
-        count["second adjoints"] += 2 * (2 + 4)
+        count["tangents of products"] += 1 + 3
+        count["second adjoint"] += 2 * (2 + 2)
     for _ in graph.outer:
         count["reverse"] += 1
-        count["second adjoints"] += 2
+        count["second adjoint"] += 1
     for _ in range(densities):
         for _ in graph.inner:
             count["products"] += 2
             count["reverse"] += 2
-            count["products with tangents"] += 2 + 2
-            count["second adjoints"] += 2 + 2 + 3 + 1
+            count["tangents of products"] += 2
+            count["second adjoint"] += 2 + 3 + 1
         for _ in graph.outer:
             count["products"] += 2
             count["reverse"] += 1 + 2
-            count["products with tangents"] += 2 + 2 + 2
-            count["second adjoints"] += 2 + 4 + 3 + 1
+            count["tangents of products"] += 2 + 2
+            count["second adjoint"] += 4 + 3 + 1
         count["embedding"] += 2 * operations.EXP + 15
-        count["products with tangents"] += 6
+        count["tangents of products"] += 6
 
 
 def brute_force(compiled, structures, neighbors):
@@ -121,13 +121,13 @@ def case(request):
 
 
 REVERSE = {"reverse", "pair gradients", "scatter"}
-VALUES = {"sums over neighbours", "products"}  # which the second pass computes together with their tangents
+VALUES = {"sums over neighbours", "products", "embedding"}  # which the second pass takes from the first
 SECOND = {
     "displacements",
     "changes of harmonics",
-    "sums with tangents",
-    "products with tangents",
-    "second adjoints",
+    "tangents of sums",
+    "tangents of products",
+    "second adjoint",
     "radial adjoints",
     "outer products",
 }
