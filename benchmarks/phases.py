@@ -354,7 +354,7 @@ def python_phases(compiled: Compiled, state: State, n_shares: int) -> dict[str, 
 
     return {
         "coefficients": lambda: compiled.coefficients(x),
-        "reduction": lambda: compiled.parameter_gradient_of_shares(gradients),
+        "reduction": lambda: compiled.parameter_gradient(gradients),
         "step and update of BFGS": iteration,
     }
 

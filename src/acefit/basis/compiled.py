@@ -273,11 +273,7 @@ class Compiled:
         expand_into(np.array(x, dtype=np.float64), self._expansion, result)
         return result
 
-    def parameter_gradient(self, slopes: Coefficients) -> NDArray[np.float64]:
-        """Gradient with respect to x from that with respect to the kernels' coefficients."""
-        return self.parameter_gradient_of_shares(Coefficients(*(part[None] for part in slopes)))
-
-    def parameter_gradient_of_shares(self, shares: Coefficients) -> NDArray[np.float64]:
+    def parameter_gradient(self, shares: Coefficients) -> NDArray[np.float64]:
         """Gradient with respect to x from shares of that with respect to the kernels' coefficients, (n_shares, ...)."""
         gradient = np.zeros(self.layout.n_parameters)
         gather_shares_into(shares, self._expansion, gradient)

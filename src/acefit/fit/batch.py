@@ -228,7 +228,7 @@ class Batch:
         if with_gradient:
             if sum(part[0].size for part in gradients) > COLUMNS:
                 gradients = Coefficients(*(_sum_of_shares(part, self.threads)[None] for part in gradients))
-            gradient = compiled.parameter_gradient_of_shares(gradients)
+            gradient = compiled.parameter_gradient(gradients)
         return BatchResult(losses[blocks].sum(axis=0), energies, forces, stresses, gradient), of_other
 
     def _expect(self, blocks: Ints) -> None:

@@ -401,11 +401,12 @@ def shares_into(
             virials[first:last] = 0.0
             for group in range(low, high):
                 place = min(group - low, last_place)
-                base, work, lanes = state_at(shape, scratch, room, place)
+                base, work, lanes = state_at(scratch, room, place)
                 for lane in range(LANES):
                     owner[lane] = structure[max(groups.atoms[group, lane], 0)]
                 evaluate_group(shape, coefficients, groups, group, work, lanes, owner, energies, forces, virials)
-                copy_rows(work.nodes, shape.n_a[groups.species[group]], base)
+                if with_gradient:
+                    copy_rows(work.nodes, shape.n_a[groups.species[group]], base)
             losses[block] = 0.0
             residuals_into(first, last, offsets, targets, energies, forces, virials, totals, slopes, losses[block])
             if not with_gradient:
@@ -413,7 +414,7 @@ def shares_into(
             # backwards, since what was left last is still in the caches
             for group in range(high - 1, low - 1, -1):
                 place = min(group - low, last_place)
-                base, work, lanes = state_at(shape, scratch, room, place)
+                base, work, lanes = state_at(scratch, room, place)
                 if place == last_place and group < high - 1:
                     adjoint_group(shape, coefficients, groups, group, work, lanes)
                 else:

@@ -181,10 +181,7 @@ def second_terms_two(c0, c1, inner, begin, end, g0, g1, h0, h1, nodes, tangents,
     t = begin
     while t + 4 <= end:
         a, b, c, d = item(inner, t), item(inner, t + 1), item(inner, t + 2), item(inner, t + 3)
-        store(h, a, load(h, a) + item(c0, t) * h0 + item(c1, t) * h1)
-        store(h, b, load(h, b) + item(c0, t + 1) * h0 + item(c1, t + 1) * h1)
-        store(h, c, load(h, c) + item(c0, t + 2) * h0 + item(c1, t + 2) * h1)
-        store(h, d, load(h, d) + item(c0, t + 3) * h0 + item(c1, t + 3) * h1)
+        add_scaled_two(c0, c1, inner, t, t + 4, h0, h1, h)
         na, nb, nc, nd = load(nodes, a), load(nodes, b), load(nodes, c), load(nodes, d)
         ta, tb, tc, td = load(tangents, a), load(tangents, b), load(tangents, c), load(tangents, d)
         v0, v1, v2, v3 = h0 * na + g0 * ta, h0 * nb + g0 * tb, h0 * nc + g0 * tc, h0 * nd + g0 * td
@@ -193,7 +190,7 @@ def second_terms_two(c0, c1, inner, begin, end, g0, g1, h0, h1, nodes, tangents,
         t += 4
     while t < end:
         a = item(inner, t)
-        store(h, a, load(h, a) + item(c0, t) * h0 + item(c1, t) * h1)
+        add_scaled_two(c0, c1, inner, t, t + 1, h0, h1, h)
         dc0[t] += total(h0 * load(nodes, a) + g0 * load(tangents, a))
         dc1[t] += total(h1 * load(nodes, a) + g1 * load(tangents, a))
         t += 1

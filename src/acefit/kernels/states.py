@@ -14,6 +14,9 @@ from acefit.kernels.model import Shape
 from acefit.kernels.pairs import Work
 from acefit.kernels.vectors import load, store, zeros
 
+PER_DENSITY, PER_ATOM = 4, 6
+"""Vectors of `Lanes` for each density, and others."""
+
 ROOM_BYTES = 16_000_000
 """Memory of a thread for states; a block of the usual size takes 1 to 10 MB."""
 
@@ -22,16 +25,10 @@ def make_room(shape: Shape, n_groups: int) -> NDArray[np.float64]:
     """Room (n_places, n_rows, LANES) for the states of a block of n_groups groups, or of as many as `ROOM_BYTES` hold."""
     p_max, n_outer = int(shape.n_density.max()), max(int(np.diff(shape.outer_start).max()), 1)
     nodes = max(int((shape.n_a + shape.n_nodes).max()), 1)
-    n_rows = int(shape.n_a.max()) + nodes + n_outer * p_max + n_rows_of_lanes(p_max)
+    n_rows = int(shape.n_a.max()) + nodes + n_outer * p_max + PER_DENSITY * p_max + PER_ATOM
     places = max(1, min(n_groups, ROOM_BYTES // (8 * LANES * n_rows)))
     room: NDArray[np.float64] = zeros(places * n_rows).reshape((places, n_rows, LANES))
     return room
-
-
-@kernel
-def n_rows_of_lanes(p):
-    """Number of vectors in the quantities of the atoms, p densities each."""
-    return 4 * p + 6
 
 
 @kernel
@@ -44,11 +41,11 @@ def lanes_at(rows, p):
 
 
 @kernel
-def state_at(shape, work, room, place):
+def state_at(work, room, place):
     """A (n_a, LANES), scratch with adjoint and sums, and quantities of the atoms of a place."""
     rows, (n_outer, p_max) = room[place], work.sums.shape[:2]
     # from the end to the front
-    lanes = len(rows) - n_rows_of_lanes(p_max)
+    lanes = len(rows) - PER_DENSITY * p_max - PER_ATOM
     sums = lanes - n_outer * p_max
     adjoint = sums - len(work.nodes)
     here = Work(

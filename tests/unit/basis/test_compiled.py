@@ -75,7 +75,9 @@ def test_parameter_gradient__is_the_adjoint_of_coefficients(n_elements, tables):
     coefficients = compiled.coefficients(x)
     slopes = Coefficients(*(rng.normal(size=array.shape) for array in coefficients))
     expected = sum((s * c).sum() for s, c in zip(slopes, coefficients, strict=True))
-    np.testing.assert_allclose(compiled.parameter_gradient(slopes) @ x, expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        compiled.parameter_gradient(Coefficients(*(part[None] for part in slopes))) @ x, expected, rtol=1e-12
+    )
 
 
 def test_coefficients__are_linear():
